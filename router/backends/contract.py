@@ -1,0 +1,141 @@
+"""What every kind of backend promises; a new kind is one file that fulfils this and one line in `registry.py`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from router.config.facts import Facts
+
+__all__ = ["Answer", "Backend", "BackendError", "Call", "Events", "Plain"]
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class BackendError(Exception):
+    """A candidate could not answer, and nothing of its answer has reached the client.
+
+    `reason` is a word of a closed list, for metrics and the trace: `connect`, `tls`, `timeout`, `full`, `broken`,
+    `down`, `refused` (the request itself is at fault: no other candidate is asked, the client sees `status` and the
+    message).
+    """
+
+    def __init__(self, reason: str, message: str, *, status: int = 502, retry_after: float | None = None):
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.status = status
+        self.retry_after = retry_after
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way to one backend. Secrets and hop-by-hop headers of the client are already gone."""
+
+    path: str
+    """Canonical, `/v1/…`."""
+    body: bytes | AsyncIterator[bytes]
+    """Exactly what is to be sent; an iterator for an upload that is still arriving."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """`body` parsed, for backends that do not relay bytes. Read only."""
+    headers: RawHeaders = field(default_factory=list)
+    """Client headers to pass on, lower-case names; `content-type` among them, no `content-length`."""
+    stream: bool = False
+    method: str = "POST"
+    query: bytes = b""
+    length: int | None = None
+    """Bytes of an iterator body, where known."""
+
+
+class Answer(ABC):
+    """A backend's answer, whose head is known and whose body may still be coming."""
+
+    status: int = 200
+    headers: RawHeaders
+
+    @abstractmethod
+    async def read(self) -> bytes:
+        """The whole body. Raises BackendError when it breaks off."""
+
+    @abstractmethod
+    async def pipe(self, sink: Callable[[bytes], None], ready: Callable[[], Any] | None = None) -> None:
+        """Call `sink` with each piece as it arrives, until the end.
+
+        `ready()` is None while the sink can take more, else an awaitable that ends when it can again. Raises
+        BackendError when the body breaks off.
+        """
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Stop the backend's work for this answer at once. Harmless after the end, and more than once."""
+
+
+class Plain(Answer):
+    """An answer that is already whole."""
+
+    def __init__(self, body: bytes, status: int = 200, headers: RawHeaders | None = None):
+        self.body = body
+        self.status = status
+        self.headers = headers if headers is not None else [(b"content-type", b"application/json")]
+
+    async def read(self) -> bytes:
+        return self.body
+
+    async def pipe(self, sink: Callable[[bytes], None], ready: Callable[[], Any] | None = None) -> None:
+        sink(self.body)
+
+    def abort(self) -> None:
+        return None
+
+
+class Events(Answer):
+    """An answer made here, piece by piece: an async iterator of byte strings (SSE events).
+
+    The first piece is awaited by the relay like all others: a backend raises BackendError from the iterator before
+    it to let the next candidate try.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes], abort: Callable[[], None], headers: RawHeaders | None = None):
+        self.pieces = pieces
+        self._abort = abort
+        self.headers = headers if headers is not None else [(b"content-type", b"text/event-stream; charset=utf-8")]
+
+    async def read(self) -> bytes:
+        return b"".join([piece async for piece in self.pieces])
+
+    async def pipe(self, sink: Callable[[bytes], None], ready: Callable[[], Any] | None = None) -> None:
+        async for piece in self.pieces:
+            sink(piece)
+            if ready is not None and (wait := ready()) is not None:
+                await wait
+
+    def abort(self) -> None:
+        self._abort()
+
+
+class Backend(ABC):
+    """One place that answers requests. `facts` is its own, and it keeps it true."""
+
+    name: str
+    facts: Facts
+
+    async def start(self) -> None:
+        """Begin what takes time (load, import, probe) without holding up the server. Never raises for a fault of
+        the backend: it becomes `facts.up = False` and `facts.fault`."""
+
+    async def close(self) -> None:
+        """Free everything. Answers under way may finish first, within the caller's patience."""
+
+    @abstractmethod
+    async def ask(self, call: Call) -> Answer:
+        """Send the call. Returns when the answer's head is known; raises BackendError when there is none.
+
+        Cancelling the task, or `abort()` on the answer, stops the backend's work.
+        """
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Equal for two backends made from the same settings: a reload keeps the running one."""

@@ -1,0 +1,48 @@
+"""The commands. Each is a module of `router.commands` with `arguments(parser)` and `run(args) -> exit code`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from router import __version__
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS = {
+    "serve": "serve the proxy",
+    "check": "check rules files; every fault with line, column and a hint",
+    "test": "run the tests that stand in rules files",
+    "explain": "show where a request would go, and why, without sending it",
+    "schema": "print the JSON schema of rules files, for editors",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns its exit code (0 fine, 1 faults found, 2 wrong usage)."""
+    words = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(
+        prog="signalbox",
+        description="One OpenAI-compatible URL in front of every model; YAML rules decide where each request goes.",
+    )
+    parser.add_argument("--version", action="version", version=f"signalbox {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    for name, line in COMMANDS.items():
+        sub = commands.add_parser(name, help=line, description=line[0].upper() + line[1:] + ".")
+        if name == chosen:  # only the chosen command is imported: `signalbox check` does not pay for the server
+            module = importlib.import_module(f"router.commands.{name}")
+            module.arguments(sub)
+            sub.set_defaults(run=module.run)
+    args = parser.parse_args(words)
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""What the YAML may say. The JSON schema for editors, `check` and `rules/reference.yaml` all follow from here."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+__all__ = [
+    "Backend",
+    "Case",
+    "Duration",
+    "Expect",
+    "GgufBackend",
+    "HttpBackend",
+    "LitellmBackend",
+    "Modality",
+    "Route",
+    "Rules",
+    "Timeouts",
+    "seconds",
+]
+
+Modality = Literal["text", "image", "audio", "file"]
+
+_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$")
+_UNITS = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds(value: Any) -> float:
+    """`30`, `30s`, `500ms`, `5m`, `1h`, `2d` as seconds. Raises ValueError."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+    elif isinstance(value, str) and (match := _DURATION.match(value)):
+        number = float(match[1]) * _UNITS[match[2]]
+    else:
+        raise ValueError("a duration is a number of seconds or like 500ms, 30s, 5m, 1h, 2d")
+    if number < 0:
+        raise ValueError("a duration is not negative")
+    return number
+
+
+def _count(value: Any) -> Any:
+    """`32768` or `32k` (1k = 1000) as a whole number; anything else is left for pydantic to refuse."""
+    if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmM]?)\s*", value)):
+        return int(float(match[1]) * {"": 1, "k": 1000, "m": 1_000_000}[match[2].lower()])
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+Count = Annotated[int, BeforeValidator(_count), Field(ge=0)]
+Names = Annotated[list[str], BeforeValidator(_as_list)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Timeouts(_Strict):
+    """How long a backend may take. A timeout before the answer begins lets the next candidate try."""
+
+    connect: Duration = Field(5.0, description="until the connection stands, TLS included")
+    first_byte: Duration = Field(300.0, description="from the request sent to the head of the answer")
+    idle: Duration = Field(300.0, description="between two pieces of an answer")
+    total: Duration = Field(3600.0, description="for the whole answer")
+
+
+class _Backend(_Strict):
+    accepts: list[Modality] | None = Field(None, description="what the input may hold; default: text")
+    context: Count | None = Field(None, description="tokens of prompt and answer together; asked from the server where it tells")
+    max_output: Count | None = Field(None, description="most tokens of an answer")
+    tools: bool = Field(True, description="false: requests with tools go elsewhere")
+    json_schema: bool = Field(True, description="false: requests that ask for a JSON schema go elsewhere")
+    private: bool | None = Field(
+        None,
+        description="what is sent there stays on this machine, or in a place you vouch for; "
+        "default: true in process and on a loopback address, else false",
+    )
+    optional: bool = Field(False, description="left out, with a remark, when an environment variable it names is missing")
+    parallel: Annotated[int, Field(ge=1)] | None = Field(None, description="requests at once; more wait in the queue")
+    queue: Annotated[int, Field(ge=0)] = Field(64, description="how many may wait; one more goes to the next candidate")
+    queue_wait: Duration = Field(60.0, description="how long one may wait before it goes to the next candidate")
+
+
+class HttpBackend(_Backend):
+    """Any server that speaks the OpenAI API: llama.cpp, vLLM, Ollama, LM Studio, Msty, a cloud."""
+
+    kind: Literal["http"] = "http"
+    url: str = Field(description="base URL as the server's documentation gives it, mostly ending in /v1")
+    model: str | None = Field(None, description="the name to send; left out, the client's own name goes through")
+    api_key: str | None = Field(None, description="sent as `Authorization: Bearer`")
+    headers: dict[str, str] = Field(default_factory=dict, description="added to each request")
+    timeouts: Timeouts = Field(default_factory=lambda: Timeouts())
+    verify: bool | str = Field(True, description="check the TLS certificate; a path names the authority to trust")
+    stream_usage: bool = Field(True, description="ask for the usage of streams; false for servers that refuse `stream_options`")
+
+    @model_validator(mode="after")
+    def _url(self) -> HttpBackend:
+        if not re.match(r"^https?://[^/\s]+", self.url):
+            raise ValueError("url begins with http:// or https:// and a host")
+        return self
+
+
+class LitellmBackend(_Backend):
+    """Any provider of LiteLLM; keys come from here or from the provider's usual environment variable."""
+
+    kind: Literal["litellm"]
+    model: str = Field(description="as LiteLLM names it: provider/model")
+    api_key: str | None = None
+    api_base: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict, description="passed to LiteLLM with each call")
+    timeouts: Timeouts = Field(default_factory=lambda: Timeouts())
+
+
+class GgufBackend(_Backend):
+    """A GGUF file run by llama.cpp inside this process."""
+
+    kind: Literal["gguf"]
+    path: str = Field(validation_alias=AliasChoices("path", "model"), description="the GGUF file")
+    n_ctx: Count = Field(0, description="context in tokens; 0: what the model was trained with, at most 8192")
+    n_gpu_layers: int = Field(-1, description="layers on the GPU, where llama.cpp was built for one; -1: all")
+    n_threads: Annotated[int, Field(ge=0)] = Field(0, description="0: llama.cpp's own choice")
+    embeddings: bool = Field(False, description="an embedding model: serves /v1/embeddings only")
+    chat_template: str | None = Field(None, description="a file with a Jinja template instead of the one in the GGUF")
+
+
+Backend = Annotated[HttpBackend | LitellmBackend | GgufBackend, Field(discriminator="kind")]
+
+
+def _default_kind(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: {"kind": "http", **spec} if isinstance(spec, dict) else spec for name, spec in value.items()}
+    return value
+
+
+class Route(_Strict):
+    """The first route whose `when` holds decides."""
+
+    name: str = ""
+    when: dict[str, Any] = Field(default_factory=dict, description="conditions; all must hold; left out: always")
+    to: Names = Field(min_length=1, description="backends in order: the next one when the first is down, full or does not fit")
+    private: bool = Field(False, description="only backends that keep what they are sent private")
+    set: dict[str, Any] = Field(default_factory=dict, description="fields of the request body to set, such as temperature")
+    old_images: Literal["keep", "drop"] = Field("keep", description="drop: images before the latest user turn become a short text")
+
+
+class Expect(_Strict):
+    """What a test of the rules expects; what is left out is not looked at."""
+
+    route: str | None = None
+    backend: str | None = None
+    task: str | None = None
+    harness: str | None = None
+    refused_by: str | None = Field(None, description="no candidate is left, and this gate rejected one")
+
+
+class Case(_Strict):
+    """A test of the rules, run by `signalbox test`."""
+
+    name: str
+    request: dict[str, Any] = Field(description="the JSON body, or {file: path} to read it from")
+    path: str = "/v1/chat/completions"
+    headers: dict[str, str] = Field(default_factory=dict)
+    key: str | None = Field(None, description="alias of the client key")
+    at: str | None = Field(None, description="local time the request comes at, for `time` conditions: 2026-11-21T23:00")
+    expect: Expect
+
+
+class Rules(_Strict):
+    """A whole rules file."""
+
+    version: Literal[1]
+    backends: Annotated[dict[str, Backend], BeforeValidator(_default_kind)] = Field(default_factory=dict)
+    aliases: dict[str, str] = Field(default_factory=dict, description="names clients may use: of a backend, or `auto`")
+    strict_models: bool = Field(False, description="refuse a model name that is no backend, alias, `auto` or named in a rule")
+    routes: list[Route] = Field(default_factory=list)
+    tests: list[Case] = Field(default_factory=list)

@@ -1,0 +1,40 @@
+"""What was decided for one request, and why: the value that travels from the rules to the attempts and the trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from router.config.schema import Route
+
+__all__ = ["DIRECT", "Candidate", "Decision"]
+
+DIRECT = "direct"
+"""Route name of a request that names a backend itself and matched no route that lists it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One backend that the route lists, judged by the gates."""
+
+    backend: str
+    ok: bool = True
+    gate: str | None = None
+    """The gate that rejected it: modality, context, tools, json, privacy, endpoint, health."""
+    reason: str | None = None
+    """One sentence for a person, with the figures compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`backend` is the first candidate that passed its gates; None when none did, or no route matched."""
+
+    route: str
+    backend: str | None
+    candidates: tuple[Candidate, ...]
+    settings: Route | None
+    """The matching route's settings; None for a direct request."""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The candidates that may be asked, in order."""
+        return tuple(candidate.backend for candidate in self.candidates if candidate.ok)
