@@ -1,0 +1,453 @@
+"""The server's side of HTTP/1.1: a lane for the doors, beside uvicorn's ASGI cycle for everything else.
+
+uvicorn's protocol parses, keeps connections alive, queues pipelined requests and shuts down gracefully; all of that
+is kept. What a request to a door (`/v1/…`) skips is the ASGI cycle: scope, events and message dicts cost as much as
+the whole decision. Such a request becomes an `Exchange`, which the doors read from and write to directly. Requests
+that are no door's go on to the ASGI application (admin pages, health, metrics) as always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, ClassVar, Protocol, cast
+
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+__all__ = ["Doors", "Exchange", "InboundProtocol"]
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+HEAD_LIMIT = 64 * 1024
+"""Bytes of request line and headers; nginx allows 32 KiB, Node 16 KiB."""
+ARRIVAL_PATIENCE = 60.0
+"""Seconds a request that has begun to arrive may stay silent."""
+LINGER = 5.0
+"""Seconds to go on reading, and throw away, what a refused client still sends: closing at once would reset the
+connection, and the client would never read why it was refused."""
+
+
+class Doors(Protocol):
+    """Who answers exchanges; found by the protocol in the lifespan state under "doors"."""
+
+    body_limit: int
+
+    def opens(self, method: str, path: str) -> bool:
+        """True when a door answers this path; else the ASGI application does."""
+
+    def streams_body(self, method: str, path: str, content_type: str) -> bool:
+        """True when the door wants the body as it arrives; else it gets it whole."""
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer it. Cancelled when the client goes away."""
+
+    def complain(self, status: int, message: str) -> tuple[RawHeaders, bytes]:
+        """Headers and body of an error found before a door was reached."""
+
+
+class Exchange:
+    """One request at a door and the answer to it. Not shared between tasks.
+
+    It also fulfils what uvicorn's protocol asks of its cycle (`response_complete`, `disconnected`, `keep_alive`,
+    `message_event`), so that keep-alive, pipelining and shutdown treat it like any other.
+    """
+
+    __slots__ = (
+        "_arrived",
+        "_chunked",
+        "_expect_continue",
+        "_flow",
+        "_pieces",
+        "_size",
+        "_wake",
+        "client",
+        "complete",
+        "disconnected",
+        "extra",
+        "headers",
+        "keep_alive",
+        "message_event",
+        "method",
+        "path",
+        "protocol",
+        "query",
+        "response_complete",
+        "started",
+        "streaming",
+        "task",
+        "transport",
+    )
+
+    def __init__(self, protocol: InboundProtocol, method: str, path: str, query: bytes, streaming: bool):
+        self.protocol = protocol
+        self.transport = protocol.transport
+        self._flow = protocol.flow
+        self.client = protocol.client
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers: RawHeaders = protocol.headers
+        self.streaming = streaming
+        self.task: asyncio.Task[None] | None = None
+        self.complete = False
+        """The whole request has arrived."""
+        self.started = False
+        self.extra: RawHeaders = []
+        """Headers that the answer carries, whoever gives it."""
+        self._chunked = False
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._wake: asyncio.Future[None] | None = None
+        self._expect_continue = protocol.expect_100_continue
+        self.keep_alive = True
+        self.disconnected = False
+        self.response_complete = False
+        self.message_event = self  # uvicorn calls `message_event.set()` when the connection is lost
+
+    # -- what arrives ---------------------------------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> None:
+        """A piece of the body has arrived."""
+        self._pieces.append(data)
+        self._size += len(data)
+        if self.streaming and self._size > HIGH_WATER_LIMIT:
+            self._flow.pause_reading()
+        self.set()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body that wait to be read."""
+        return self._size
+
+    def body(self) -> bytes:
+        """The whole body; for exchanges that do not stream it."""
+        pieces = self._pieces
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def arriving(self) -> AsyncIterator[bytes]:
+        """The body as it comes, for exchanges that stream it. Ends early when the client goes away."""
+        while True:
+            if self._pieces:
+                piece = b"".join(self._pieces)
+                self._pieces.clear()
+                self._size = 0
+                self._flow.resume_reading()
+                yield piece
+            elif self.complete or self.disconnected:
+                return
+            else:
+                self.go_on()
+                self._wake = self.protocol.loop.create_future()
+                await self._wake
+
+    def go_on(self) -> None:
+        """Tell a client that waits for `100 Continue` to send its body."""
+        if self._expect_continue and not self.started:
+            self._expect_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def set(self) -> None:
+        """Wake a reader of the body."""
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def lost(self) -> None:
+        """The client has gone: stop working for it."""
+        self.disconnected = True
+        self.set()
+        if self.task is not None and not self.response_complete:
+            self.task.cancel()
+
+    # -- what is answered -----------------------------------------------------------------------------------------
+
+    def respond(self, status: int, headers: RawHeaders, body: bytes) -> None:
+        """Answer whole, in one write."""
+        if self.disconnected or self.started:
+            return
+        self.started = True
+        head = self._head(status, headers, b"content-length: %d\r\n" % len(body))
+        self.transport.write(head + body if self.method != "HEAD" else head)
+        self._end()
+
+    def start(self, status: int, headers: RawHeaders, length: int | None = None) -> bytes:
+        """Begin an answer that comes in pieces; returns the head, to be sent with the first piece."""
+        self.started = True
+        if length is not None:
+            framing = b"content-length: %d\r\n" % length
+        elif self.keep_alive or self.protocol.speaks_1_1:
+            self._chunked = True
+            framing = b"transfer-encoding: chunked\r\n"
+        else:
+            framing = b""
+        return self._head(status, headers, framing)
+
+    def write(self, data: bytes, head: bytes = b"") -> None:
+        """Send a piece of the answer (not empty), after `head` if this is the first."""
+        if self.disconnected:
+            return
+        if self._chunked:
+            self.transport.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
+        else:
+            self.transport.write(head + data if head else data)
+
+    def finish(self, head: bytes = b"") -> None:
+        """End the answer properly."""
+        if self.disconnected or self.response_complete:
+            return
+        if self._chunked or head:
+            self.transport.write(head + b"0\r\n\r\n" if self._chunked else head)
+        self._end()
+
+    def cut(self) -> None:
+        """End the answer without its proper end, so that the client sees that it is not whole."""
+        self.response_complete = True
+        if not self.disconnected:
+            self.transport.close()
+
+    def ready(self) -> Awaitable[None] | None:
+        """None while the client takes what is sent, else an awaitable that ends when it does again."""
+        return self._flow.drain() if self._flow.write_paused and not self.disconnected else None
+
+    def _head(self, status: int, headers: RawHeaders, framing: bytes) -> bytes:
+        parts = [STATUS_LINE[status], self.protocol.default_head()]
+        for name, value in headers:
+            parts += (name, b": ", value, b"\r\n")
+        for name, value in self.extra:
+            parts += (name, b": ", value, b"\r\n")
+        parts.append(framing)
+        if not self.complete:  # the rest of the request is not wanted: it would be read as the next one
+            self.keep_alive = False
+        parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        return b"".join(parts)
+
+    def _end(self) -> None:
+        self.response_complete = True
+        if self.keep_alive:
+            self.protocol.on_response_complete()
+        else:
+            self.protocol.server_state.total_requests += 1
+            self.protocol.linger()
+
+
+class InboundProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol with the lane for the doors."""
+
+    _joined: ClassVar[tuple[object, bytes]] = (None, b"")
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.doors = cast("Doors", self.app_state["doors"])
+        self.exchange: Exchange | None = None
+        """The newest exchange; None while the newest request is ASGI's."""
+        self.speaks_1_1 = True
+        self._head_size = 0
+        self._arriving = False
+        """A request has begun and is not all here."""
+        self._refused = False
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._arm_patience()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm_patience()
+        waiting = [cycle for cycle, _ in self.pipeline if isinstance(cycle, Exchange)]
+        super().connection_lost(exc)
+        for exchange in (cast("Any", self.cycle), *waiting):
+            if isinstance(exchange, Exchange) and not exchange.response_complete:
+                exchange.lost()
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_offer(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            if not self._refused:
+                self.refuse(400, f"this is not valid HTTP/1.1: {error}")
+        if self._arriving and not self._refused:
+            self._arm_patience()
+
+    # -- parser callbacks -----------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self.exchange = None
+        self._head_size = 0
+        self._arriving = True
+
+    def on_url(self, url: bytes) -> None:
+        self._count_head(len(url))
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count_head(len(name) + len(value) + 4)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self._refused or self.parser.should_upgrade():
+            return
+        method = self.parser.get_method().decode("ascii")
+        url = self.url
+        if url.startswith(b"/"):
+            path, _, query = url.partition(b"?")
+        else:
+            parsed = httptools.parse_url(url)
+            path, query = parsed.path or b"/", parsed.query or b""
+        name = path.decode("latin-1")
+        if not self.doors.opens(method, name):
+            self._hand_to_asgi()
+            return
+        kind = ""
+        for header, value in self.headers:
+            if header == b"content-type":
+                kind = value.decode("latin-1").lower()
+            elif header == b"content-length" and value.isdigit() and int(value) > self.doors.body_limit:
+                if not self.doors.streams_body(method, name, kind):
+                    self.refuse(413, f"the body is larger than {self.doors.body_limit:,} bytes")
+                    return
+        streaming = self.doors.streams_body(method, name, kind)
+        exchange = Exchange(self, method, name, query, streaming)
+        self.speaks_1_1 = self.parser.get_http_version() != "1.0"
+        exchange.keep_alive = self.speaks_1_1 and self.parser.should_keep_alive()
+        previous = cast("Any", self.cycle)
+        self.exchange = exchange
+        self.cycle = cast("Any", exchange)
+        if previous is None or previous.response_complete:
+            if streaming:
+                self._begin(exchange)
+            else:
+                exchange.go_on()
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cast("Any", exchange), self.app))
+
+    def on_body(self, body: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            super().on_body(body)
+        elif not exchange.response_complete:
+            exchange.feed(body)
+            if not exchange.streaming and exchange.size > self.doors.body_limit:
+                self.refuse(413, f"the body is larger than {self.doors.body_limit:,} bytes")
+
+    def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
+        self._arriving = False
+        self._disarm_patience()
+        exchange = self.exchange
+        if exchange is None:
+            if not self._refused:
+                super().on_message_complete()
+            return
+        exchange.complete = True
+        exchange.set()
+        if exchange.task is None and self.cycle is exchange and not self.pipeline and not self._refused:  # type: ignore[comparison-overlap]
+            self._begin(exchange)
+
+    # -- the lane -------------------------------------------------------------------------------------------------
+
+    def _begin(self, exchange: Exchange) -> None:
+        exchange.task = task = self.loop.create_task(self.doors.answer(exchange))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if not isinstance(cycle, Exchange):
+            super()._start_asgi_task(cycle, app)
+        elif cycle.complete or cycle.streaming:
+            self._begin(cycle)
+
+    def _ignore_offer(self, rest: bytes) -> None:
+        """A client offered to switch protocols (Java's HTTP client offers HTTP/2 with every first request). That may
+        be ignored, but the parser has stopped before the body: it is given the request again without the offer."""
+        offer = (b"connection", b"upgrade", b"http2-settings")
+        lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] not in offer]
+        method = self.parser.get_method()
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"%b %b HTTP/1.1\r\n%bconnection: close\r\n\r\n%b" % (method, self.url, b"".join(lines), rest))
+
+    def _hand_to_asgi(self) -> None:
+        url, headers = self.url, self.headers
+        expects = self.expect_100_continue
+        super().on_message_begin()
+        self.url = url
+        self.headers.extend(headers)
+        self.expect_100_continue = expects
+        super().on_headers_complete()
+
+    def refuse(self, status: int, message: str) -> None:
+        """Answer with an error and close: what follows on this connection cannot be understood."""
+        self._refused = True
+        current = cast("Any", self.cycle)
+        under_way = current is not None and not current.response_complete and getattr(current, "task", self) is not None
+        if under_way or self.pipeline:  # words in between would be taken for part of the answer that is on its way
+            self.transport.close()
+            return
+        headers, body = self.doors.complain(status, message)
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(
+            b"%b%b%bcontent-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (STATUS_LINE[status], self.default_head(), lines, len(body), body)
+        )
+        if self.exchange is not None:
+            self.exchange.response_complete = True
+        self.linger()
+
+    def linger(self) -> None:
+        """Close, but let a client that is still sending read its answer first."""
+        self._refused = True
+        self._disarm_patience()
+        if self._arriving and self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.loop.call_later(LINGER, self.transport.close)
+        else:
+            self.transport.close()
+
+    def eof_received(self) -> None:
+        if self._refused:
+            self.transport.close()
+
+    def default_head(self) -> bytes:
+        """uvicorn's own headers (`date`), joined once a second."""
+        headers = self.server_state.default_headers
+        if InboundProtocol._joined[0] is not headers:
+            InboundProtocol._joined = (headers, b"".join(b"%b: %b\r\n" % header for header in headers))
+        return InboundProtocol._joined[1]
+
+    def _count_head(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > HEAD_LIMIT and not self._refused:
+            self.refuse(431, f"request line and headers are larger than {HEAD_LIMIT:,} bytes")
+
+    def _arm_patience(self) -> None:
+        self._disarm_patience()
+        self._patience = self.loop.call_later(ARRIVAL_PATIENCE, self._out_of_patience)
+
+    def _disarm_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _out_of_patience(self) -> None:
+        if self.transport.is_closing():
+            return
+        exchange = self.exchange
+        if exchange is not None and not exchange.complete and exchange.task is None:
+            self.refuse(408, f"the request stopped arriving for {ARRIVAL_PATIENCE:.0f} s")
+        else:
+            self.transport.close()
+
+

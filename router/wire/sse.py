@@ -1,0 +1,118 @@
+"""Beside a stream of server-sent events: what goes by is watched, not parsed.
+
+The bytes are relayed as they came. Only events that hold one of a few words (usage, a finish reason) are looked into.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+__all__ = ["StreamWatch", "split_events"]
+
+CARRY_LIMIT = 64 * 1024
+"""Bytes of an unfinished event kept. A usage event is a few hundred bytes; a longer one is content, and passes."""
+
+_BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_FINISH = re.compile(rb'"(?:finish_reason|stop_reason)"\s*:\s*"([A-Za-z_]{1,40})"')
+_NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
+
+
+def split_events(data: bytes) -> tuple[list[bytes], bytes]:
+    """Complete events, each with its closing blank line, and the unfinished rest. Lossless: joined, they are `data`.
+
+    Line ends are LF, CR or CRLF, as the WHATWG standard (HTML, §9.2.5) has them.
+    """
+    events = []
+    start = 0
+    for match in _BOUNDARY.finditer(data):
+        events.append(data[start : match.end()])
+        start = match.end()
+    return events, data[start:]
+
+
+def event_data(event: bytes) -> bytes:
+    """The `data:` lines of one event, joined by LF."""
+    lines = []
+    for line in event.splitlines():
+        if line.startswith(b"data:"):
+            lines.append(line[6:] if line[5:6] == b" " else line[5:])
+    return b"\n".join(lines)
+
+
+class StreamWatch:
+    """Watches one stream. With `hide_usage` a usage event without choices, which the proxy asked for and the client
+    did not, is taken out; only then the bytes of an unfinished event are held until it is whole."""
+
+    __slots__ = ("_carry", "finish_reason", "hide_usage", "saw_data", "usage")
+
+    def __init__(self, hide_usage: bool = False):
+        self.hide_usage = hide_usage
+        self._carry = b""
+        self.usage: dict[str, Any] | None = None
+        self.finish_reason: str | None = None
+        self.saw_data = False
+
+    def feed(self, data: bytes) -> bytes:
+        """What is to be sent on now: `data`, possibly less hidden events, possibly later with what follows."""
+        whole = self._carry + data if self._carry else data
+        if whole.endswith((b"\n\n", b"\r\n\r\n")):
+            done, rest = whole, b""
+        else:
+            cut = _last_boundary(whole)
+            done, rest = whole[:cut], whole[cut:]
+        if len(rest) > CARRY_LIMIT:
+            # Too long to be a usage event: let it through, and go on looking from its end.
+            done, rest = whole, b""
+        self._carry = rest
+        kept = self._look(done) if done else done
+        return kept if self.hide_usage else data
+
+    def close(self) -> bytes:
+        """The stream has ended: what was still held."""
+        rest, self._carry = self._carry, b""
+        kept = self._look(rest) if rest else rest
+        return kept if self.hide_usage else b""
+
+    def _look(self, events: bytes) -> bytes:
+        if b"_reason" in events and (match := _FINISH.search(events)):
+            self.finish_reason = match[1].decode("ascii")
+        if b'"usage"' in events and _USAGE.search(events):
+            return self._find_usage(events)
+        return events
+
+    def _find_usage(self, data: bytes) -> bytes:
+        events, rest = split_events(data)
+        kept = []
+        for event in [*events, rest] if rest else events:
+            if _USAGE.search(event) and self._take_usage(event) and self.hide_usage and _NO_CHOICES.search(event):
+                continue
+            kept.append(event)
+        return b"".join(kept)
+
+    def _take_usage(self, event: bytes) -> bool:
+        try:
+            chunk = orjson.loads(event_data(event))
+        except ValueError:
+            return False
+        usage = chunk.get("usage") if isinstance(chunk, dict) else None
+        if not isinstance(usage, dict) and isinstance(chunk, dict):
+            # Responses and Messages keep it one level down, in the event's response or message.
+            inner = chunk.get("response") or chunk.get("message")
+            usage = inner.get("usage") if isinstance(inner, dict) else None
+        if not isinstance(usage, dict):
+            return False
+        self.usage = {**(self.usage or {}), **usage}
+        return chunk.get("choices") == []
+
+
+def _last_boundary(data: bytes) -> int:
+    """End of the last complete event in `data`; 0 when there is none."""
+    cut = data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
+    if b"\r" in data:
+        for match in _BOUNDARY.finditer(data, cut):
+            cut = match.end()
+    return cut

@@ -1,0 +1,232 @@
+"""The client toward backends, against servers on real sockets that behave well and badly."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from router.wire.client import Limits, Origin, Pool, WireError
+from tests.wire.conftest import upstream
+
+pytestmark = pytest.mark.anyio
+
+HEAD = b"POST /v1/x HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+async def request_of(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    return head + await reader.readexactly(length)
+
+
+async def always_ok(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while True:
+        await request_of(reader)
+        writer.write(OK)
+
+
+async def ask(pool: Pool, body: bytes = b"{}") -> bytes:
+    return await (await pool.send(HEAD % len(body), body)).read()
+
+
+async def test_connections_are_kept_and_used_again() -> None:
+    connections = 0
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await always_ok(reader, writer)
+
+    async with upstream(play) as pool:
+        for _ in range(5):
+            assert await ask(pool) == b"ok"
+        assert connections == 1
+        assert await asyncio.gather(*(ask(pool) for _ in range(8))) == [b"ok"] * 8
+        assert connections <= 9
+
+
+async def test_a_kept_connection_that_the_server_closed_is_replaced_unseen() -> None:
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(OK)
+        await writer.drain()
+        await request_of(reader)  # taken, and closed without a word: so does a server whose keep-alive ran out
+
+    async with upstream(play) as pool:
+        for _ in range(4):
+            assert await ask(pool) == b"ok"
+
+
+async def test_the_body_arrives_as_sent_in_pieces_of_any_size() -> None:
+    body = bytes(range(256)) * 2000
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got = await request_of(reader)
+        assert got.endswith(body)
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        for at in range(0, len(body), 70_001):
+            piece = body[at : at + 70_001]
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+
+    async with upstream(play) as pool:
+        assert await ask(pool, body) == body
+
+
+async def test_each_piece_reaches_the_sink_as_it_comes() -> None:
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        for _ in range(20):
+            writer.write(b"3\r\nabc\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        writer.write(b"0\r\n\r\n")
+
+    async with upstream(play) as pool:
+        response = await pool.send(HEAD % 2, b"{}")
+        times: list[float] = []
+        await response.pipe(lambda data: times.append(time.perf_counter()))
+        gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+        assert len(times) == 20
+        assert sorted(gaps)[len(gaps) // 2] == pytest.approx(0.01, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "words"),
+    [
+        (b"", "broken", "closed before an answer"),
+        (b"nonsense\r\n\r\n", "broken", "not valid HTTP"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc", "broken", "middle of the answer"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc", "broken", "not valid HTTP"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n", "broken", "middle of the answer"),
+    ],
+)
+async def test_an_answer_that_is_none_is_told_as_such(answer: bytes, reason: str, words: str) -> None:
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(answer)
+        await writer.drain()
+
+    async with upstream(play) as pool:
+        with pytest.raises(WireError, match=words) as caught:
+            await ask(pool)
+        assert caught.value.reason == reason
+
+
+async def test_an_answer_that_ends_with_the_connection_is_whole() -> None:
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(b"HTTP/1.0 200 OK\r\ncontent-type: text/plain\r\n\r\nall of it")
+
+    async with upstream(play) as pool:
+        assert await ask(pool) == b"all of it"
+
+
+async def test_interim_answers_are_passed_over() -> None:
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" + OK)
+
+    async with upstream(play) as pool:
+        response = await pool.send(HEAD % 2, b"{}")
+        assert (response.status, await response.read()) == (200, b"ok")
+        assert not any(name == b"link" for name, _ in response.headers)
+
+
+@pytest.mark.parametrize(
+    ("limits", "first", "words"),
+    [
+        (Limits(first_byte=0.1), b"", "no answer within 0.1 s"),
+        (Limits(first_byte=5, idle=0.1), b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc", "silent for 0.1 s"),
+        (Limits(total=0.1), b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc", "longer than 0.1 s"),
+    ],
+)
+async def test_each_wait_has_its_limit(limits: Limits, first: bytes, words: str) -> None:
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(first)
+        await asyncio.sleep(5)
+
+    async with upstream(play, limits) as pool:
+        begun = time.perf_counter()
+        with pytest.raises(WireError, match=words) as caught:
+            await ask(pool)
+        assert caught.value.reason == "timeout"
+        assert time.perf_counter() - begun < 1
+
+
+async def test_nobody_there_is_a_connect_error_with_the_address() -> None:
+    with pytest.raises(WireError, match=r"cannot connect to 127.0.0.1:1: connection refused") as caught:
+        await ask(Pool(Origin("127.0.0.1", 1), Limits()))
+    assert caught.value.reason == "connect"
+
+
+async def test_cancelling_closes_the_connection_at_once() -> None:
+    gone = asyncio.Event()
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        try:
+            assert await reader.read(1) == b""
+        except ConnectionError:
+            pass
+        gone.set()
+
+    async with upstream(play) as pool:
+        response = await pool.send(HEAD % 2, b"{}")
+        task = asyncio.create_task(response.pipe(lambda data: None))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait_for(gone.wait(), 0.1)
+
+
+async def test_a_slow_reader_makes_the_server_wait_instead_of_filling_memory() -> None:
+    sent = 0
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 200000000\r\n\r\n")
+        piece = b"x" * 100_000
+        while sent < 200_000_000:
+            writer.write(piece)
+            await writer.drain()
+            sent += len(piece)
+
+    async with upstream(play) as pool:
+        response = await pool.send(HEAD % 2, b"{}")
+        release = asyncio.Event()
+        task = asyncio.create_task(response.pipe(lambda data: None, lambda: None if release.is_set() else release.wait()))
+        await asyncio.sleep(0.3)
+        assert sent < 20_000_000
+        release.set()
+        await task
+        assert sent == 200_000_000
+
+
+async def test_an_upload_is_sent_as_it_comes_chunked_or_with_its_length() -> None:
+    got: list[bytes] = []
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        wanted = 19 if b"chunked" in head else 6
+        got.append(await reader.readexactly(wanted))
+        writer.write(OK)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"abc"
+        await asyncio.sleep(0.01)
+        yield b"def"
+
+    async with upstream(play) as pool:
+        for head, chunked in ((b"transfer-encoding: chunked", True), (b"content-length: 6", False)):
+            response = await pool.stream(b"POST / HTTP/1.1\r\nhost: h\r\n%b\r\n\r\n" % head, pieces(), chunked)
+            assert await response.read() == b"ok"
+    assert got == [b"3\r\nabc\r\n3\r\ndef\r\n0\r\n", b"abcdef"]

@@ -1,0 +1,190 @@
+"""The lane for the doors, spoken to in raw bytes: well-formed, unusual, and lying."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from router.wire import inbound as lane
+from router.wire.inbound import Exchange
+from tests.wire.conftest import exchange_bytes, inbound
+
+pytestmark = pytest.mark.anyio
+
+
+async def echo(exchange: Exchange) -> None:
+    exchange.respond(200, [(b"content-type", b"text/plain")], b"%s:%s" % (exchange.path.encode(), exchange.body()))
+
+
+def post(path: bytes, body: bytes, extra: bytes = b"") -> bytes:
+    return b"POST %b HTTP/1.1\r\nhost: h\r\n%bcontent-length: %d\r\n\r\n%b" % (path, extra, len(body), body)
+
+
+async def test_a_door_answers_and_other_paths_reach_the_application_on_the_same_connection() -> None:
+    async with inbound(echo) as port:
+        answer = await exchange_bytes(
+            port, post(b"/v1/a?q=1", b"one"), b"GET /page HTTP/1.1\r\nhost: h\r\n\r\n", post(b"/v1/b", b"two"), pause=0.05
+        )
+    assert answer.index(b"/v1/a:one") < answer.index(b"asgi") < answer.index(b"/v1/b:two")
+
+
+async def test_requests_sent_at_once_are_answered_in_their_order() -> None:
+    async def slow_first(exchange: Exchange) -> None:
+        if exchange.path == "/v1/1":
+            await asyncio.sleep(0.05)
+        await echo(exchange)
+
+    async with inbound(slow_first) as port:
+        answer = await exchange_bytes(port, post(b"/v1/1", b"a") + post(b"/page", b"") + post(b"/v1/3", b"c"))
+    assert answer.index(b"/v1/1:a") < answer.index(b"asgi") < answer.index(b"/v1/3:c")
+
+
+async def test_every_split_of_a_request_gives_the_same_answer() -> None:
+    request = post(b"/v1/a", b"hello")
+    async with inbound(echo) as port:
+        for cut in range(1, len(request)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request[:cut])
+            await asyncio.sleep(0)
+            writer.write(request[cut:])
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 1)
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert await reader.readexactly(11) == b"/v1/a:hello"
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"GET /v1/x HTTP/1.1\r\nhost h\r\n\r\n", b"400"),
+        (b"POST /v1/x HTTP/1.1\r\nhost: h\r\ncontent-length: x\r\n\r\n", b"400"),
+        (b"POST /v1/x HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc", b"400"),
+        (b"POST /v1/x HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
+        (b"GET /v1/x HTTP/1.1\r\nhost: h\r\nx: " + b"a" * 70_000 + b"\r\n\r\n", b"431"),
+        (b"GET /v1/" + b"a" * 70_000 + b" HTTP/1.1\r\nhost: h\r\n\r\n", b"431"),
+        (b"POST /v1/x HTTP/1.1\r\nhost: h\r\ncontent-length: 100001\r\n\r\n", b"413"),
+        (
+            b"POST /v1/x HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n186A1\r\n" + b"a" * 100_001 + b"\r\n",
+            b"413",
+        ),
+    ],
+)
+async def test_what_cannot_be_understood_is_told_so_and_the_server_goes_on(request_bytes: bytes, status: bytes) -> None:
+    async with inbound(echo) as port:
+        answer = await exchange_bytes(port, request_bytes)
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert b"connection: close" in answer
+        assert answer.count(b"HTTP/1.1 ") == 1
+        assert (await exchange_bytes(port, post(b"/v1/a", b"x", b"connection: close\r\n"))).endswith(b"/v1/a:x")
+
+
+async def test_a_client_that_sends_too_much_can_still_read_why_it_was_refused() -> None:
+    async with inbound(echo) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /v1/x HTTP/1.1\r\nhost: h\r\ncontent-length: 20000000\r\n\r\n")
+        for _ in range(200):  # all of it first, as most HTTP libraries do
+            writer.write(b"a" * 100_000)
+            await writer.drain()
+        assert (await asyncio.wait_for(reader.readline(), 2)).startswith(b"HTTP/1.1 413")
+        writer.close()
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_arbitrary_bytes_at_the_door_never_make_a_500_or_end_the_server(data: bytes) -> None:
+    async def run() -> None:
+        async with inbound(echo) as port:
+            answer = await exchange_bytes(port, data, eof=True)
+            assert b" 500 " not in answer.split(b"\r\n")[0]
+            assert (await exchange_bytes(port, post(b"/v1/a", b"x", b"connection: close\r\n"))).endswith(b"/v1/a:x")
+
+    asyncio.run(run())
+
+
+async def test_an_offer_to_switch_protocols_is_ignored_and_the_request_answered() -> None:
+    upgrade = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"
+    async with inbound(echo) as port:
+        answer = await exchange_bytes(port, post(b"/v1/a", b"hi", upgrade))
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"/v1/a:hi")
+
+
+async def test_a_client_that_waits_for_100_continue_is_told_to_go_on() -> None:
+    async with inbound(echo) as port:
+        head, body = post(b"/v1/a", b"hi", b"expect: 100-continue\r\n").split(b"\r\n\r\n")
+        answer = await exchange_bytes(port, head + b"\r\n\r\n", body, pause=0.1)
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
+
+
+async def test_a_request_that_stops_arriving_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "ARRIVAL_PATIENCE", 0.1)
+    async with inbound(echo) as port:
+        assert (await exchange_bytes(port, post(b"/v1/a", b"hello")[:-2])).startswith(b"HTTP/1.1 408")
+        reader, _ = await asyncio.open_connection("127.0.0.1", port)  # says nothing at all
+        assert await asyncio.wait_for(reader.read(), 1) == b""
+        first, second = post(b"/v1/a", b"x"), post(b"/v1/b", b"y")
+        answer = await exchange_bytes(port, first, second[:20], pause=0.02)
+        assert answer.count(b"HTTP/1.1") >= 1
+
+
+async def test_the_task_is_cancelled_when_its_client_leaves() -> None:
+    ended = asyncio.Event()
+
+    async def long(exchange: Exchange) -> None:
+        exchange.write(b"a", exchange.start(200, []))
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            ended.set()
+            raise
+
+    async with inbound(long) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post(b"/v1/a", b""))
+        await reader.readuntil(b"1\r\na\r\n")
+        writer.close()
+        await asyncio.wait_for(ended.wait(), 0.1)
+
+
+async def test_a_cut_stream_has_no_proper_end_and_a_finished_one_does() -> None:
+    async def stream(exchange: Exchange) -> None:
+        exchange.write(b"abc", exchange.start(200, []))
+        exchange.write(b"def")
+        exchange.cut() if exchange.path == "/v1/cut" else exchange.finish()
+
+    async with inbound(stream) as port:
+        cut = await exchange_bytes(port, post(b"/v1/cut", b""))
+        whole = await exchange_bytes(port, post(b"/v1/whole", b""))
+        old = await exchange_bytes(port, b"GET /v1/whole HTTP/1.0\r\n\r\n")
+    assert cut.endswith(b"3\r\nabc\r\n3\r\ndef\r\n")
+    assert whole.endswith(b"3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n")
+    assert old.endswith(b"\r\n\r\nabcdef")
+    assert b"chunked" not in old
+
+
+async def test_an_upload_reaches_the_door_while_it_is_arriving_and_is_never_held_whole() -> None:
+    seen: list[int] = []
+
+    async def count(exchange: Exchange) -> None:
+        total = 0
+        async for piece in exchange.arriving():
+            total += len(piece)
+            seen.append(len(piece))
+        exchange.respond(200, [], b"%d" % total)
+
+    size = 5_000_000
+    head = b"POST /v1/a HTTP/1.1\r\nhost: h\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: %d\r\n\r\n"
+    async with inbound(count) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head % size)
+        for _ in range(50):
+            writer.write(b"a" * (size // 50))
+            await writer.drain()
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n5000000"), 2)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert max(seen) < 1_000_000
