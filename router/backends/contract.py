@@ -22,12 +22,15 @@ class BackendError(Exception):
     message).
     """
 
-    def __init__(self, reason: str, message: str, *, status: int = 502, retry_after: float | None = None):
+    def __init__(
+        self, reason: str, message: str, *, status: int = 502, retry_after: float | None = None, code: str | None = None
+    ):
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.status = status
         self.retry_after = retry_after
+        self.code = code
 
 
 @dataclass(slots=True)
@@ -120,6 +123,8 @@ class Backend(ABC):
 
     name: str
     facts: Facts
+    asks_usage: bool = True
+    """Takes `stream_options.include_usage`."""
 
     async def start(self) -> None:
         """Begin what takes time (load, import, probe) without holding up the server. Never raises for a fault of

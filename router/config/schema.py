@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 __all__ = [
     "Backend",
@@ -52,9 +52,17 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Duration = Annotated[float, BeforeValidator(seconds)]
-Count = Annotated[int, BeforeValidator(_count), Field(ge=0)]
-Names = Annotated[list[str], BeforeValidator(_as_list)]
+# What an editor accepts: the written forms above, and a text with `${NAME}` whose value is only known later.
+_VARIABLE = r"\$\{"
+_DURATION_SCHEMA = {"type": ["number", "string"], "minimum": 0, "pattern": f"{_DURATION.pattern}|{_VARIABLE}"}
+_COUNT_SCHEMA = {"type": ["integer", "string"], "minimum": 0, "pattern": rf"^\d+(\.\d+)?[kKmM]?$|{_VARIABLE}"}
+_NAMES_SCHEMA = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+}
+
+Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema(_DURATION_SCHEMA)]
+Count = Annotated[int, BeforeValidator(_count), Field(ge=0), WithJsonSchema(_COUNT_SCHEMA)]
+Names = Annotated[list[str], BeforeValidator(_as_list), WithJsonSchema(_NAMES_SCHEMA)]
 
 
 class _Strict(BaseModel):
@@ -72,7 +80,9 @@ class Timeouts(_Strict):
 
 class _Backend(_Strict):
     accepts: list[Modality] | None = Field(None, description="what the input may hold; default: text")
-    context: Count | None = Field(None, description="tokens of prompt and answer together; asked from the server where it tells")
+    context: Count | None = Field(
+        None, description="tokens of prompt and answer together, as 32768 or 32k; asked from the server where it tells"
+    )
     max_output: Count | None = Field(None, description="most tokens of an answer")
     tools: bool = Field(True, description="false: requests with tools go elsewhere")
     json_schema: bool = Field(True, description="false: requests that ask for a JSON schema go elsewhere")
@@ -81,7 +91,9 @@ class _Backend(_Strict):
         description="what is sent there stays on this machine, or in a place you vouch for; "
         "default: true in process and on a loopback address, else false",
     )
-    optional: bool = Field(False, description="left out, with a remark, when an environment variable it names is missing")
+    optional: bool = Field(
+        False, description="left out, with a remark, when an environment variable it names is missing"
+    )
     parallel: Annotated[int, Field(ge=1)] | None = Field(None, description="requests at once; more wait in the queue")
     queue: Annotated[int, Field(ge=0)] = Field(64, description="how many may wait; one more goes to the next candidate")
     queue_wait: Duration = Field(60.0, description="how long one may wait before it goes to the next candidate")
@@ -90,14 +102,16 @@ class _Backend(_Strict):
 class HttpBackend(_Backend):
     """Any server that speaks the OpenAI API: llama.cpp, vLLM, Ollama, LM Studio, Msty, a cloud."""
 
-    kind: Literal["http"] = "http"
+    kind: Literal["http"] = Field("http", description="any OpenAI-compatible server; may be left out")
     url: str = Field(description="base URL as the server's documentation gives it, mostly ending in /v1")
     model: str | None = Field(None, description="the name to send; left out, the client's own name goes through")
-    api_key: str | None = Field(None, description="sent as `Authorization: Bearer`")
-    headers: dict[str, str] = Field(default_factory=dict, description="added to each request")
-    timeouts: Timeouts = Field(default_factory=lambda: Timeouts())
+    api_key: str | None = Field(None, description="sent as `Authorization: Bearer`", repr=False)
+    headers: dict[str, str] = Field(default_factory=dict, description="added to each request", repr=False)
+    timeouts: Timeouts = Field(default_factory=lambda: Timeouts(), description="how long it may take")
     verify: bool | str = Field(True, description="check the TLS certificate; a path names the authority to trust")
-    stream_usage: bool = Field(True, description="ask for the usage of streams; false for servers that refuse `stream_options`")
+    stream_usage: bool = Field(
+        True, description="ask for the usage of streams; false for servers that refuse `stream_options`"
+    )
 
     @model_validator(mode="after")
     def _url(self) -> HttpBackend:
@@ -109,18 +123,18 @@ class HttpBackend(_Backend):
 class LitellmBackend(_Backend):
     """Any provider of LiteLLM; keys come from here or from the provider's usual environment variable."""
 
-    kind: Literal["litellm"]
+    kind: Literal["litellm"] = Field(description="any provider of LiteLLM")
     model: str = Field(description="as LiteLLM names it: provider/model")
-    api_key: str | None = None
-    api_base: str | None = None
-    params: dict[str, Any] = Field(default_factory=dict, description="passed to LiteLLM with each call")
-    timeouts: Timeouts = Field(default_factory=lambda: Timeouts())
+    api_key: str | None = Field(None, description="left out: the provider's usual environment variable", repr=False)
+    api_base: str | None = Field(None, description="another address than the provider's own")
+    params: dict[str, Any] = Field(default_factory=dict, description="passed to LiteLLM with each call", repr=False)
+    timeouts: Timeouts = Field(default_factory=lambda: Timeouts(), description="how long it may take")
 
 
 class GgufBackend(_Backend):
     """A GGUF file run by llama.cpp inside this process."""
 
-    kind: Literal["gguf"]
+    kind: Literal["gguf"] = Field(description="llama.cpp in this process")
     path: str = Field(validation_alias=AliasChoices("path", "model"), description="the GGUF file")
     n_ctx: Count = Field(0, description="context in tokens; 0: what the model was trained with, at most 8192")
     n_gpu_layers: int = Field(-1, description="layers on the GPU, where llama.cpp was built for one; -1: all")
@@ -141,42 +155,52 @@ def _default_kind(value: Any) -> Any:
 class Route(_Strict):
     """The first route whose `when` holds decides."""
 
-    name: str = ""
+    name: str = Field("", description="shown in headers, traces and metrics; left out: `route 1`, by its position")
     when: dict[str, Any] = Field(default_factory=dict, description="conditions; all must hold; left out: always")
-    to: Names = Field(min_length=1, description="backends in order: the next one when the first is down, full or does not fit")
+    to: Names = Field(
+        min_length=1, description="backends in order: the next one when the first is down, full or does not fit"
+    )
     private: bool = Field(False, description="only backends that keep what they are sent private")
-    set: dict[str, Any] = Field(default_factory=dict, description="fields of the request body to set, such as temperature")
-    old_images: Literal["keep", "drop"] = Field("keep", description="drop: images before the latest user turn become a short text")
+    set: dict[str, Any] = Field(
+        default_factory=dict, description="fields of the request body to set, such as temperature"
+    )
+    old_images: Literal["keep", "drop"] = Field(
+        "keep", description="drop: images before the latest user turn become a short text"
+    )
 
 
 class Expect(_Strict):
     """What a test of the rules expects; what is left out is not looked at."""
 
-    route: str | None = None
-    backend: str | None = None
-    task: str | None = None
-    harness: str | None = None
+    route: str | None = Field(None, description="name of the route that decides")
+    backend: str | None = Field(None, description="the first candidate that passes its gates")
+    task: str | None = Field(None, description="value of the `task` signal")
+    harness: str | None = Field(None, description="value of the `harness` signal")
     refused_by: str | None = Field(None, description="no candidate is left, and this gate rejected one")
 
 
 class Case(_Strict):
     """A test of the rules, run by `signalbox test`."""
 
-    name: str
+    name: str = Field(description="what the rules promise, as a sentence")
     request: dict[str, Any] = Field(description="the JSON body, or {file: path} to read it from")
-    path: str = "/v1/chat/completions"
-    headers: dict[str, str] = Field(default_factory=dict)
+    path: str = Field("/v1/chat/completions", description="where the request is sent")
+    headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers of the request")
     key: str | None = Field(None, description="alias of the client key")
     at: str | None = Field(None, description="local time the request comes at, for `time` conditions: 2026-11-21T23:00")
-    expect: Expect
+    expect: Expect = Field(description="what must come of it")
 
 
 class Rules(_Strict):
     """A whole rules file."""
 
-    version: Literal[1]
-    backends: Annotated[dict[str, Backend], BeforeValidator(_default_kind)] = Field(default_factory=dict)
+    version: Literal[1] = Field(description="of this language: 1")
+    backends: Annotated[dict[str, Backend], BeforeValidator(_default_kind)] = Field(
+        default_factory=dict, description="the places that answer requests, by name"
+    )
     aliases: dict[str, str] = Field(default_factory=dict, description="names clients may use: of a backend, or `auto`")
-    strict_models: bool = Field(False, description="refuse a model name that is no backend, alias, `auto` or named in a rule")
-    routes: list[Route] = Field(default_factory=list)
-    tests: list[Case] = Field(default_factory=list)
+    strict_models: bool = Field(
+        False, description="refuse a model name that is no backend, alias, `auto` or named in a rule"
+    )
+    routes: list[Route] = Field(default_factory=list, description="looked at in order; the first that matches decides")
+    tests: list[Case] = Field(default_factory=list, description="run by `signalbox test`, like unit tests of the rules")

@@ -33,6 +33,10 @@ class Decision:
     candidates: tuple[Candidate, ...]
     settings: Route | None
     """The matching route's settings; None for a direct request."""
+    private: bool = False
+    """The matching route is private: no other backend than a private one may see the request, however it was chosen."""
+    named: bool = False
+    """The client named the backend itself."""
 
     @property
     def order(self) -> tuple[str, ...]:

@@ -413,6 +413,11 @@ class Pool:
             raise
         return Response(connection, upload)
 
+    async def knock(self) -> None:
+        """See whether somebody listens: open a connection, unless one stands, and close it. Raises WireError."""
+        if not self._all:
+            (await self._connect()).transport.close()
+
     def keep(self, connection: Connection) -> bool:
         """Take back an unused connection; False when there are enough."""
         if len(self._idle) >= IDLE_CONNECTIONS or connection not in self._all:

@@ -9,7 +9,7 @@ that are no door's go on to the ASGI application (admin pages, health, metrics) 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any, ClassVar, Protocol, cast
 
 import httptools
@@ -309,15 +309,16 @@ class InboundProtocol(HttpToolsProtocol):
         if not self.doors.opens(method, name):
             self._hand_to_asgi()
             return
-        kind = ""
+        kind, length = "", 0
         for header, value in self.headers:
             if header == b"content-type":
                 kind = value.decode("latin-1").lower()
-            elif header == b"content-length" and value.isdigit() and int(value) > self.doors.body_limit:
-                if not self.doors.streams_body(method, name, kind):
-                    self.refuse(413, f"the body is larger than {self.doors.body_limit:,} bytes")
-                    return
+            elif header == b"content-length" and value.isdigit():
+                length = int(value)
         streaming = self.doors.streams_body(method, name, kind)
+        if length > self.doors.body_limit and not streaming:
+            self.refuse(413, f"the body is larger than {self.doors.body_limit:,} bytes")
+            return
         exchange = Exchange(self, method, name, query, streaming)
         self.speaks_1_1 = self.parser.get_http_version() != "1.0"
         exchange.keep_alive = self.speaks_1_1 and self.parser.should_keep_alive()
@@ -377,7 +378,9 @@ class InboundProtocol(HttpToolsProtocol):
         lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] not in offer]
         method = self.parser.get_method()
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"%b %b HTTP/1.1\r\n%bconnection: close\r\n\r\n%b" % (method, self.url, b"".join(lines), rest))
+        self.data_received(
+            b"%b %b HTTP/1.1\r\n%bconnection: close\r\n\r\n%b" % (method, self.url, b"".join(lines), rest)
+        )
 
     def _hand_to_asgi(self) -> None:
         url, headers = self.url, self.headers
@@ -449,5 +452,3 @@ class InboundProtocol(HttpToolsProtocol):
             self.refuse(408, f"the request stopped arriving for {ARRIVAL_PATIENCE:.0f} s")
         else:
             self.transport.close()
-
-

@@ -36,11 +36,8 @@ def split_events(data: bytes) -> tuple[list[bytes], bytes]:
 
 def event_data(event: bytes) -> bytes:
     """The `data:` lines of one event, joined by LF."""
-    lines = []
-    for line in event.splitlines():
-        if line.startswith(b"data:"):
-            lines.append(line[6:] if line[5:6] == b" " else line[5:])
-    return b"\n".join(lines)
+    lines = [line for line in event.splitlines() if line.startswith(b"data:")]
+    return b"\n".join([line[6:] if line[5:6] == b" " else line[5:] for line in lines])
 
 
 class StreamWatch:
@@ -106,7 +103,7 @@ class StreamWatch:
         if not isinstance(usage, dict):
             return False
         self.usage = {**(self.usage or {}), **usage}
-        return chunk.get("choices") == []
+        return bool(chunk.get("choices") == [])
 
 
 def _last_boundary(data: bytes) -> int:

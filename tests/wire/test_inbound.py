@@ -26,7 +26,11 @@ def post(path: bytes, body: bytes, extra: bytes = b"") -> bytes:
 async def test_a_door_answers_and_other_paths_reach_the_application_on_the_same_connection() -> None:
     async with inbound(echo) as port:
         answer = await exchange_bytes(
-            port, post(b"/v1/a?q=1", b"one"), b"GET /page HTTP/1.1\r\nhost: h\r\n\r\n", post(b"/v1/b", b"two"), pause=0.05
+            port,
+            post(b"/v1/a?q=1", b"one"),
+            b"GET /page HTTP/1.1\r\nhost: h\r\n\r\n",
+            post(b"/v1/b", b"two"),
+            pause=0.05,
         )
     assert answer.index(b"/v1/a:one") < answer.index(b"asgi") < answer.index(b"/v1/b:two")
 
@@ -177,7 +181,9 @@ async def test_an_upload_reaches_the_door_while_it_is_arriving_and_is_never_held
         exchange.respond(200, [], b"%d" % total)
 
     size = 5_000_000
-    head = b"POST /v1/a HTTP/1.1\r\nhost: h\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: %d\r\n\r\n"
+    head = (
+        b"POST /v1/a HTTP/1.1\r\nhost: h\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: %d\r\n\r\n"
+    )
     async with inbound(count) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(head % size)

@@ -1,0 +1,1 @@
+"""Measurements. Nothing in `router` imports from here."""

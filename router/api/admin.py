@@ -1,0 +1,82 @@
+"""Pages for people and machines that run the proxy: health, readiness, metrics, explain; documented at /docs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import BaseModel, Field
+
+from router.api.paths import canonical
+from router.box import Box
+from router.request.envelope import Envelope, Headers
+from router.request.signals import Signals
+from router.routing.explain import explain
+
+__all__ = ["admin"]
+
+admin = APIRouter()
+
+
+def _box(request: Request) -> Box:
+    box: Box = request.state.box
+    return box
+
+
+TheBox = Annotated[Box, Depends(_box)]
+
+
+def _with_key(request: Request, box: TheBox) -> None:
+    """Where client keys are in use, these pages need one too."""
+    if box.keys and box.keys.of(request.scope["headers"]) is None:
+        raise HTTPException(401, "a client key is needed: Authorization: Bearer KEY", {"www-authenticate": "Bearer"})
+
+
+class Question(BaseModel):
+    """A request to be decided and not sent."""
+
+    path: str = Field("/v1/chat/completions", description="the door it would knock at")
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: dict[str, Any] = Field(default_factory=dict)
+
+
+class Readiness(BaseModel):
+    """Can requests be served, and are the rules on disk the ones in force?"""
+
+    ready: bool
+    reasons: list[str] = Field(description="why not; empty when ready")
+    config_valid: bool
+    config_error: str | None = Field(
+        None, description="what is wrong with the rules file on disk; the rules before it keep serving"
+    )
+
+
+@admin.get("/health", response_class=PlainTextResponse, summary="The process answers")
+async def health() -> str:
+    """Always `ok`."""
+    return "ok"
+
+
+@admin.get("/ready", summary="Rules are loaded and a backend can serve", responses={503: {"model": Readiness}})
+async def ready(box: TheBox) -> JSONResponse:
+    """200 when at least one backend can serve, else 503 with the reasons."""
+    reasons = box.why_not_ready()
+    answer = Readiness(ready=not reasons, reasons=reasons, config_valid=box.rejected is None, config_error=box.rejected)
+    return JSONResponse(answer.model_dump(), 503 if reasons else 200)
+
+
+@admin.get("/metrics", summary="Prometheus metrics", dependencies=[Depends(_with_key)])
+async def metrics(box: TheBox) -> Response:
+    """The text format of Prometheus."""
+    for name, facts in box.state.facts.items():
+        box.metrics.up.labels(name).set(0 if facts.up is False else 1)
+    return Response(box.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@admin.post("/api/explain", summary="Where a request would go, and why", dependencies=[Depends(_with_key)])
+async def explain_request(question: Annotated[Question, Body()], box: TheBox) -> dict[str, Any]:
+    """Decides with the rules in force and what is known of the backends right now; sends nothing."""
+    path = canonical(question.path) or question.path
+    envelope = Envelope(path, question.body, Headers.of(question.headers))
+    return explain(box.state.rulebook.plan, Signals(envelope), box.state.facts)

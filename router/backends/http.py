@@ -1,0 +1,174 @@
+"""Any server that speaks the OpenAI API over HTTP: bytes go out as they came, answers come back as they are."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from router.backends.contract import Answer, Backend, BackendError, Call
+from router.backends.probe import Prober
+from router.backends.slots import Slots
+from router.config.facts import Facts
+from router.config.schema import HttpBackend as Spec
+from router.wire.client import Limits, Origin, Pool, Response, WireError
+
+__all__ = ["HttpBackend"]
+
+PROBE_PATIENCE = 3.0
+"""Seconds a server may take to say what it is."""
+
+
+class HttpBackend(Backend):
+    """One base URL, one pool of connections."""
+
+    def __init__(self, name: str, spec: Spec, facts: Facts):
+        self.name = name
+        self.spec = spec
+        self.facts = facts
+        self.asks_usage = spec.stream_usage
+        url = urlsplit(spec.url)
+        host = url.hostname or ""
+        port = url.port or (443 if url.scheme == "https" else 80)
+        self._base = url.path.rstrip("/").encode()
+        limits = spec.timeouts
+        tls = _tls(spec.verify) if url.scheme == "https" else None
+        self.pool = Pool(
+            Origin(host, port, tls),
+            Limits(limits.connect, limits.first_byte, limits.idle, limits.total),
+        )
+        self.slots = Slots(spec.parallel, spec.queue, spec.queue_wait)
+        own: dict[bytes, bytes] = {
+            b"host": (f"[{host}]" if ":" in host else host).encode() + (b":%d" % port if url.port else b"")
+        }
+        if spec.api_key:
+            own[b"authorization"] = b"Bearer " + spec.api_key.encode("latin-1", "replace")
+        for header, value in spec.headers.items():
+            own[header.lower().encode("latin-1", "replace")] = value.encode("latin-1", "replace")
+        self._own_names = frozenset(own)
+        self._own = b"".join(b"%b: %b\r\n" % (header, _one_line(value)) for header, value in own.items())
+        self.prober = Prober(facts, self, self._base)
+
+    async def start(self) -> None:
+        self.prober.start()
+
+    async def close(self) -> None:
+        self.prober.stop()
+        self.pool.close()
+
+    @property
+    def fingerprint(self) -> str:
+        return self.spec.model_dump_json()
+
+    async def ask(self, call: Call) -> Answer:
+        """Relay the call. An error status is an answer too: whoever asked judges it."""
+        slots = self.slots
+        await slots.take()
+        try:
+            if isinstance(call.body, bytes):
+                response = await self.pool.send(self._head(call, len(call.body)), call.body)
+            else:
+                head = self._head(call, call.length)
+                response = await self.pool.stream(head, call.body, chunked=call.length is None)
+        except WireError as error:
+            slots.give_back()
+            if error.reason in ("connect", "tls"):
+                self.prober.unreachable(str(error))
+            raise BackendError(error.reason, str(error), status=504 if error.reason == "timeout" else 502) from error
+        except BaseException:
+            slots.give_back()
+            raise
+        if self.facts.up is not True:
+            self.prober.reached()
+        return HttpAnswer(response, slots)
+
+    @property
+    def busy(self) -> bool:
+        """It is answering."""
+        return self.slots.busy > 0
+
+    async def knock(self) -> None:
+        """Open a connection and close it. Raises WireError."""
+        await self.pool.knock()
+
+    async def fetch(self, path: bytes) -> tuple[int, bytes]:
+        """GET a path of the server. Raises WireError."""
+        try:
+            async with asyncio.timeout(PROBE_PATIENCE):
+                response = await self.pool.send(b"GET %b HTTP/1.1\r\n%b\r\n" % (path, self._own), b"")
+                return response.status, await response.read()
+        except TimeoutError:
+            raise WireError("timeout", f"no answer within {PROBE_PATIENCE:g} s") from None
+
+    def _head(self, call: Call, length: int | None) -> bytes:
+        query = b"?" + call.query if call.query else b""
+        parts = [
+            b"%b %b%b%b HTTP/1.1\r\n"
+            % (call.method.encode("ascii"), self._base, call.path[3:].encode("latin-1"), query),
+            self._own,
+        ]
+        own = self._own_names
+        for name, value in call.headers:
+            if name not in own:
+                parts += (name, b": ", value, b"\r\n")
+        if length is None:
+            parts.append(b"transfer-encoding: chunked\r\n\r\n")
+        elif length or call.method not in ("GET", "DELETE"):
+            parts.append(b"content-length: %d\r\n\r\n" % length)
+        else:
+            parts.append(b"\r\n")
+        return b"".join(parts)
+
+
+class HttpAnswer(Answer):
+    """A response, and the slot that its request holds."""
+
+    __slots__ = ("_response", "_slots", "headers", "status")
+
+    def __init__(self, response: Response, slots: Slots):
+        self._response = response
+        self._slots: Slots | None = slots
+        self.status = response.status
+        self.headers = response.headers
+
+    async def read(self) -> bytes:
+        try:
+            return await self._response.read()
+        except WireError as error:
+            raise BackendError(error.reason, str(error)) from error
+        finally:
+            self._free()
+
+    async def pipe(self, sink: Callable[[bytes], None], ready: Callable[[], Any] | None = None) -> None:
+        try:
+            await self._response.pipe(sink, ready)
+        except WireError as error:
+            raise BackendError(error.reason, str(error)) from error
+        finally:
+            self._free()
+
+    def abort(self) -> None:
+        self._response.abort()
+        self._free()
+
+    def _free(self) -> None:
+        if self._slots is not None:
+            self._slots.give_back()
+            self._slots = None
+
+
+def _tls(verify: bool | str) -> ssl.SSLContext:
+    if isinstance(verify, str):
+        return ssl.create_default_context(cafile=verify)
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _one_line(value: bytes) -> bytes:
+    """A header value must not hold line ends: they would begin a header of their own."""
+    return value.replace(b"\r", b"").replace(b"\n", b"")

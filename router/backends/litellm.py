@@ -1,0 +1,217 @@
+"""Any provider that LiteLLM knows: OpenAI's requests in, the provider's own dialect out, OpenAI's answers back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import Any, TypeVar
+
+from router.backends.contract import Answer, Backend, BackendError, Call, Events, Plain
+from router.backends.litellm_chunks import DONE, body, event
+from router.backends.litellm_errors import Redactor, backend_error
+from router.backends.litellm_library import library
+from router.backends.litellm_request import FIELDS, arguments, speaks_openai
+from router.backends.slots import Slots
+from router.config.facts import Facts
+from router.config.schema import LitellmBackend as Spec
+
+__all__ = ["LitellmBackend"]
+
+log = logging.getLogger("signalbox.backends")
+
+T = TypeVar("T")
+
+_FUNCTIONS = {
+    "/v1/chat/completions": "acompletion",
+    "/v1/completions": "atext_completion",
+    "/v1/embeddings": "aembedding",
+}
+MOST_BUFFERED = 1000
+"""Chunks that may have arrived unread when a stream is given up."""
+_SECRET_NAMES = ("key", "token", "secret", "password", "credential")
+
+
+class LitellmBackend(Backend):
+    """One model of one provider."""
+
+    def __init__(self, name: str, spec: Spec, facts: Facts):
+        self.name = name
+        self.spec = spec
+        self.facts = facts
+        if facts.endpoints is None:
+            facts.endpoints = frozenset(FIELDS)
+        self.slots = Slots(spec.parallel, spec.queue, spec.queue_wait)
+        self._litellm: Any = None
+        self._speaks_openai = False
+        self._fixed: dict[str, Any] = {}
+        self._redact = Redactor([spec.api_key, *_secrets(spec.params), *_secrets(os.environ)])
+        self._imported = asyncio.Event()
+        self._importing: asyncio.Task[None] | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        return self.spec.model_dump_json()
+
+    async def start(self) -> None:
+        self._importing = asyncio.get_running_loop().create_task(self._import())
+
+    async def close(self) -> None:
+        """Nothing is held but answers under way; LiteLLM shares its connections among all backends."""
+        if self._importing is not None:
+            self._importing.cancel()
+
+    async def ask(self, call: Call) -> Answer:
+        """Send the call. A stream's answer is there with its first chunk."""
+        if call.path not in FIELDS:
+            raise BackendError("refused", f"{self.name} does not serve {call.path}", status=404)
+        await self._ready()
+        await self.slots.take()
+        try:
+            if call.stream and call.path != "/v1/embeddings":
+                return await self._stream(call)  # gives the slot back at its end
+            response = await self.bounded(self._send(call), self.spec.timeouts.first_byte)
+        except BaseException:
+            self.slots.give_back()
+            raise
+        self.slots.give_back()
+        return Plain(body(response))
+
+    async def bounded(self, answer: Awaitable[T], patience: float) -> T:
+        """Await something of LiteLLM's for at most `patience` seconds. Raises BackendError."""
+        try:
+            async with asyncio.timeout(patience):
+                return await answer
+        except TimeoutError:
+            raise BackendError("timeout", f"nothing came from {self.name} within {patience:g} s", status=504) from None
+        except Exception as fault:  # LiteLLM raises its own kinds, its providers' and plain bugs: all end the attempt
+            raise backend_error(self._litellm, fault, self._redact) from None
+
+    async def _stream(self, call: Call) -> Events:
+        limits = self.spec.timeouts
+        ends = asyncio.get_running_loop().time() + limits.total
+        source = await self.bounded(self._send(call, stream=True), limits.first_byte)
+        stream = _Stream(self, source, ends)
+        first = await stream.next(limits.first_byte)  # cut short, it has closed its connection itself
+        return Events(stream.pieces(first), stream.abort)
+
+    async def _send(self, call: Call, stream: bool = False) -> Any:
+        given = arguments(call.path, call.data, openai=self._speaks_openai)
+        if stream:
+            given |= {"stream": True, "stream_options": {"include_usage": True}}
+        return await getattr(self._litellm, _FUNCTIONS[call.path])(**(given | self._fixed))
+
+    async def _ready(self) -> None:
+        """LiteLLM is imported. Raises BackendError when it cannot be, or takes longer than an answer may."""
+        if not self._imported.is_set():
+            limits = self.spec.timeouts
+            try:
+                await asyncio.wait_for(self._imported.wait(), limits.connect + limits.first_byte)
+            except TimeoutError:
+                raise BackendError("timeout", "LiteLLM is still being imported", status=504) from None
+        if self._litellm is None:
+            raise BackendError("down", self.facts.fault or "LiteLLM cannot be used")
+
+    async def _import(self) -> None:
+        try:
+            litellm = await asyncio.to_thread(library)
+            _, provider, _, _ = litellm.get_llm_provider(model=self.spec.model, api_base=self.spec.api_base)
+        except Exception as fault:  # an import runs anybody's code; the backend is down, whatever it was
+            self.facts.up, self.facts.fault = False, self._redact(f"LiteLLM cannot serve {self.spec.model}: {fault}")
+            log.warning("%s is down: %s", self.name, self.facts.fault)
+        else:
+            self._speaks_openai = speaks_openai(litellm, provider)
+            self._fixed = self._arguments()
+            self._litellm = litellm
+            self.facts.up, self.facts.fault = True, None
+        finally:
+            self._imported.set()
+
+    def _arguments(self) -> dict[str, Any]:
+        """Ours in each call: they win over the client's. Retries are the journey's business, not LiteLLM's."""
+        import httpx
+
+        limits = self.spec.timeouts
+        fixed: dict[str, Any] = {
+            "model": self.spec.model,
+            "timeout": httpx.Timeout(max(limits.first_byte, limits.idle), connect=limits.connect),
+            "num_retries": 0,
+            "max_retries": 0,
+            "drop_params": True,
+            "no-log": True,
+            # Else each request with tools makes it import `mcp`, which is not installed, to look for its own gateway's.
+            "_skip_mcp_handler": True,
+        }
+        for field in ("api_key", "api_base"):
+            if (value := getattr(self.spec, field)) is not None:
+                fixed[field] = value
+        return fixed | self.spec.params
+
+
+class _Stream:
+    """A stream of LiteLLM's on its way out, and the slot that its request holds."""
+
+    def __init__(self, backend: LitellmBackend, source: Any, ends: float):
+        self._backend = backend
+        self._source = source
+        self._ends = ends
+        self._loop = asyncio.get_running_loop()
+        self._closing: asyncio.Task[None] | None = None
+        self._idle = False
+        """The connection stands, and nobody is reading."""
+
+    async def next(self, patience: float) -> Any:
+        """The next chunk, None at the end. Raises BackendError."""
+        self._idle = False
+        chunk = await self._backend.bounded(_next(self._source), patience)
+        self._idle = chunk is not None
+        return chunk
+
+    async def pieces(self, first: Any) -> AsyncIterator[bytes]:
+        """The chunks as server-sent events."""
+        try:
+            chunk = first
+            while chunk is not None:
+                yield event(chunk)
+                patience = min(self._backend.spec.timeouts.idle, self._ends - self._loop.time())
+                chunk = await self.next(max(0.0, patience))
+            yield DONE
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close the connection to the provider, and free the slot: once."""
+        if self._closing is None:
+            self._closing = self._loop.create_task(self._close())
+            self._backend.slots.give_back()
+
+    async def _close(self) -> None:
+        # Closing LiteLLM's stream leaves the connection of most providers open, and the model at work. A read that is
+        # cancelled while it waits closes it, whatever the provider: so one is begun.
+        for _ in range(MOST_BUFFERED if self._idle else 0):
+            read = self._loop.create_task(_next(self._source))
+            await asyncio.sleep(0)
+            if not read.done():
+                read.cancel()
+                await asyncio.wait({read})
+                break
+            if read.exception() is not None or read.result() is None:
+                break
+        try:
+            await self._source.aclose()
+        except Exception as fault:
+            log.debug("%s: closing a stream failed: %s", self._backend.name, type(fault).__name__)
+
+
+async def _next(source: Any) -> Any:
+    return await anext(source, None)
+
+
+def _secrets(values: Mapping[str, Any]) -> list[str]:
+    """Values whose names sound secret."""
+    return [
+        value
+        for name, value in values.items()
+        if isinstance(value, str) and len(value) >= 8 and any(word in name.lower() for word in _SECRET_NAMES)
+    ]

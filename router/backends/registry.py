@@ -1,0 +1,24 @@
+"""The kinds of backend. A kind's module is imported when a rules file first names it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from router.backends.contract import Backend
+from router.config.facts import Facts
+from router.config.schema import Backend as Spec
+
+__all__ = ["KINDS", "build"]
+
+KINDS = {
+    "http": ("router.backends.http", "HttpBackend"),
+    "litellm": ("router.backends.litellm", "LitellmBackend"),
+    "gguf": ("router.backends.gguf", "GgufBackend"),
+}
+
+
+def build(name: str, spec: Spec, facts: Facts) -> Backend:
+    """A backend of the kind that `spec` says, not yet started. Needs a running event loop."""
+    module, kind = KINDS[spec.kind]
+    return cast("Backend", getattr(import_module(module), kind)(name, spec, facts))

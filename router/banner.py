@@ -1,0 +1,125 @@
+"""What a person sees when the server starts: where it is, by which rules, who is up, and what to try next."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterable
+
+from router import __version__
+from router.backends.contract import Backend
+from router.box import Box
+from router.config.facts import Facts
+from router.config.schema import GgufBackend, HttpBackend, LitellmBackend
+
+__all__ = ["banner", "greet"]
+
+PATIENCE = 1.0
+"""Seconds to wait for the backends' first answers; what takes longer is shown as such."""
+
+_PAINT = {"bold": "1", "dim": "2", "green": "32", "red": "31", "yellow": "33"}
+
+
+async def greet(box: Box) -> None:
+    """Print the banner once the backends have answered, from the first worker only."""
+    if multiprocessing.parent_process() is not None and not multiprocessing.current_process().name.endswith("-1"):
+        return
+    waited = 0.0
+    while waited < PATIENCE and any(facts.up is None for facts in box.state.facts.values()):
+        await asyncio.sleep(0.02)
+        waited += 0.02
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    print(banner(box, colour), file=sys.stderr, flush=True)
+
+
+def banner(box: Box, colour: bool) -> str:
+    """The text, ending in a blank line."""
+
+    def paint(text: str, *styles: str) -> str:
+        codes = ";".join(_PAINT[style] for style in styles)
+        return f"\033[{codes}m{text}\033[0m" if colour else text
+
+    settings, state = box.settings, box.state
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    root = f"http://{host}:{settings.port}"
+    keys = (
+        f"client keys: {', '.join(settings.keys)}"
+        if settings.keys
+        else "no client keys: any will do, from this machine only"
+    )
+    rulebook = state.rulebook
+    if rulebook.path is not None:
+        rules = f"{rulebook.path} ({_count(len(rulebook.rules.routes), 'route')}; edits take effect as you save)"
+    else:
+        count = _count(len(rulebook.rules.routes), "route")
+        rules = f"made from what is on this machine ({count}; signalbox.yaml would replace them)"
+    lines = [
+        "",
+        f"  {paint(f'Signalbox {__version__}', 'bold')}",
+        "",
+        f"  URL       {paint(root + '/v1', 'bold')}   {paint(keys, 'dim')}",
+        f"  Rules     {rules}",
+        f"  Pages     {root}/docs   /ready   /metrics",
+        "",
+    ]
+    lines += _backends(state.backends.values(), paint) or [f"  {paint('No backend yet.', 'yellow')}"]
+    lines += [f"  {paint('!', 'yellow')} {problem}" for problem in rulebook.problems]
+    if rulebook.found is not None and rulebook.found.missing:
+        lines += ["", "  Not here; what would provide it:"]
+        width = max(len(what) for what, _ in rulebook.found.missing)
+        lines += [paint(f"    {what:<{width}}   {command}", "dim") for what, command in rulebook.found.missing]
+    key = ' -H "Authorization: Bearer $KEY"' if settings.keys else ""
+    chat = '{"model": "auto", "messages": [{"role": "user", "content": "Say hello"}]}'
+    lines += [
+        "",
+        "  Try",
+        f"    curl {root}/v1/chat/completions{key} -d '{chat}'",
+        f"    echo '{chat}' | signalbox explain -",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _backends(backends: Iterable[Backend], paint: Callable[..., str]) -> list[str]:
+    rows = [_row(backend) for backend in backends]
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = []
+    for name, word, where, about in rows:
+        mark, style = {"up": ("●", "green"), "down": ("○", "red")}.get(word, ("◌", "yellow"))
+        painted = paint(f"{mark} {word:<{widths[1]}}", style)
+        lines.append(f"  {painted}  {name:<{widths[0]}}  {where:<{widths[2]}}  {about}".rstrip())
+    return lines
+
+
+def _row(backend: Backend) -> tuple[str, str, str, str]:
+    facts = backend.facts
+    word = {True: "up", False: "down", None: "starting"}[facts.up]
+    return facts.name, word, _where(backend), facts.fault or "" if facts.up is False else _about(facts)
+
+
+def _where(backend: Backend) -> str:
+    spec = getattr(backend, "spec", None)
+    if isinstance(spec, HttpBackend):
+        return spec.url
+    if isinstance(spec, LitellmBackend):
+        return f"litellm {spec.model}"
+    if isinstance(spec, GgufBackend):
+        return spec.path
+    return backend.facts.kind
+
+
+def _about(facts: Facts) -> str:
+    parts = [facts.model or ", ".join(facts.models[:2]) + (" …" if len(facts.models) > 2 else "")]
+    if facts.context:
+        parts.append(f"{facts.context:,} tokens")
+    if facts.accepts != {"text"}:
+        parts.append("+".join(sorted(facts.accepts - {"text"})))
+    return "  ".join([*filter(None, parts), *facts.notes])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

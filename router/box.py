@@ -1,0 +1,150 @@
+"""The running signal box: the rules in force and the backends they name, swapped as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from router.accounts.keys import Keys
+from router.backends.contract import Backend
+from router.backends.registry import build
+from router.config.facts import Facts
+from router.config.problems import RulesError
+from router.config.watch import Watcher
+from router.routing.rulebook import Rulebook, read_rules
+from router.routing.session import Sessions
+from router.settings import Settings
+from router.telemetry.metrics import Metrics
+from router.telemetry.record import Record
+
+__all__ = ["Box", "State"]
+
+log = logging.getLogger("signalbox")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What one request sees from its beginning to its end, however often the rules change meanwhile."""
+
+    rulebook: Rulebook
+    backends: dict[str, Backend]
+    facts: dict[str, Facts]
+    strict_models: bool
+    own_names: frozenset[str]
+    """Names that are ours and no model's: `auto`, backends, aliases, and the empty one."""
+
+
+@dataclass(slots=True)
+class Box:
+    """One process's state. `open()` before the first request, `close()` after the last."""
+
+    settings: Settings
+    rulebook: Rulebook
+    keys: Keys = field(init=False)
+    metrics: Metrics = field(default_factory=Metrics)
+    sessions: Sessions = field(default_factory=Sessions)
+    state: State = field(init=False)
+    rejected: str | None = None
+    """Why the rules file on disk is not the one in force; None when it is."""
+    _watching: asyncio.Task[None] | None = None
+    _closing: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.keys = Keys(self.settings.keys)
+
+    async def open(self) -> None:
+        """Build and start the backends, begin to watch the rules file."""
+        self.state = self._state(self.rulebook, {})
+        self.metrics.valid.set(1)
+        for backend in self.state.backends.values():
+            await backend.start()
+        loaded = self.rulebook.loaded
+        # Rules made from what is on this machine give way to a file as soon as there is one.
+        watcher = Watcher(loaded.file, loaded.digest) if loaded is not None else Watcher(Path("signalbox.yaml"))
+        self._watching = asyncio.create_task(self._watch(watcher))
+
+    async def close(self) -> None:
+        """Stop watching, close the backends."""
+        if self._watching is not None:
+            self._watching.cancel()
+        for backend in self.state.backends.values():
+            await backend.close()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    async def reload(self, rulebook: Rulebook) -> None:
+        """Put new rules in force between two requests. A backend whose settings are unchanged lives on, with its
+        connections, its loaded model and what it has learned; one that is gone closes when its answers have ended."""
+        old = self.state.backends
+        state = self._state(rulebook, old)
+        fresh = [backend for name, backend in state.backends.items() if backend is not old.get(name)]
+        for backend in fresh:
+            await backend.start()
+        self.state, self.rulebook = state, rulebook
+        for name, backend in old.items():
+            if state.backends.get(name) is not backend:
+                task = asyncio.create_task(backend.close())
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+        log.info(
+            "rules reloaded: %d routes, %d backends (%d new)",
+            len(rulebook.rules.routes),
+            len(state.backends),
+            len(fresh),
+        )
+
+    def record(self, record: Record) -> None:
+        """A request has ended."""
+        self.metrics.count(record)
+
+    def why_not_ready(self) -> list[str]:
+        """Empty when at least one backend can serve; else a sentence for each."""
+        facts = self.state.facts.values()
+        if any(fact.up for fact in facts):
+            return []
+        if not facts:
+            return ["the rules name no backend"]
+        return [f"{fact.name}: {fact.fault or 'not asked yet'}" for fact in facts]
+
+    def _state(self, rulebook: Rulebook, running: dict[str, Backend]) -> State:
+        backends: dict[str, Backend] = {}
+        for name, spec in rulebook.rules.backends.items():
+            if name not in rulebook.facts:
+                continue  # optional, and left out
+            old = running.get(name)
+            if old is not None and old.fingerprint == spec.model_dump_json():
+                backends[name] = old
+            else:
+                backends[name] = build(name, spec, rulebook.facts[name])
+        rulebook.facts.update((name, backend.facts) for name, backend in backends.items())
+        return State(
+            rulebook=rulebook,
+            backends=backends,
+            facts=rulebook.facts,
+            strict_models=rulebook.rules.strict_models,
+            own_names=frozenset(("", *rulebook.plan.names())),
+        )
+
+    async def _watch(self, watcher: Watcher) -> None:
+        async for content in watcher:
+            try:
+                # Off the loop: a long file takes tens of milliseconds to parse.
+                rulebook = await asyncio.to_thread(read_rules, content, watcher.path, os.environ)
+                await self.reload(rulebook)
+            except RulesError as error:
+                self._reject(str(error))
+            except Exception as error:  # a fault of ours must not end the watching; the old rules keep serving
+                log.exception("the new rules could not be put in force")
+                self._reject(f"{type(error).__name__}: {error}")
+            else:
+                self.rejected = None
+                self.metrics.valid.set(1)
+                self.metrics.reloads.labels("applied").inc()
+
+    def _reject(self, why: str) -> None:
+        self.rejected = why
+        self.metrics.valid.set(0)
+        self.metrics.reloads.labels("refused").inc()
+        log.error("the rules file was changed but is not valid; the old rules keep serving:\n%s", why)

@@ -1,0 +1,68 @@
+"""`signalbox explain`: where a request would go, and why; nothing is sent."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from router.commands.recorded import Recorded, local_time, read_recorded
+from router.config.problems import RulesError
+from router.request.signals import Signals
+from router.routing.explain import explain
+from router.routing.printout import Style, printout
+from router.routing.rulebook import open_rules
+
+__all__ = ["arguments", "run"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The request, the rules, and what a file cannot say about a request."""
+    parser.add_argument(
+        "request", metavar="REQUEST.json|-", help="a JSON body, or a request with path, headers and body"
+    )
+    parser.add_argument("--rules", type=Path, metavar="FILE", help="the rules file (default: as `serve` finds it)")
+    parser.add_argument("--path", metavar="P", help="where it is sent (default: /v1/chat/completions)")
+    parser.add_argument("--header", action="append", default=[], metavar="K:V", help="a header; may be repeated")
+    parser.add_argument("--key", metavar="ALIAS", help="alias of the client key")
+    parser.add_argument("--at", metavar="TIME", help="local time it comes at: 23:00 or 2026-11-21T23:00 (default: now)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: explained, wherever it goes. 2: the request or the rules cannot be read."""
+    try:
+        recorded = _recorded(args)
+        now: datetime | None = local_time(args.at) if args.at else None
+        rulebook = open_rules(args.rules, os.environ)
+    except (RulesError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    told = explain(rulebook.plan, Signals(recorded.envelope(args.key), now), rulebook.facts)
+    if args.json:
+        print(json.dumps(told, indent=2))
+    else:
+        print(printout(rulebook.plan, told, Style.of(sys.stdout)), end="")
+    return 0
+
+
+def _recorded(args: argparse.Namespace) -> Recorded:
+    content = sys.stdin.buffer.read() if args.request == "-" else Path(args.request).read_bytes()
+    try:
+        recorded = read_recorded(content)
+    except ValueError as error:
+        raise ValueError(f"{args.request}: {error}") from None
+    if args.path:
+        recorded.path = args.path
+    for header in args.header:
+        name, colon, value = header.partition(":")
+        if not colon or not name.strip():
+            raise ValueError(f'"{header}" is no header: write it like "x-task: world"')
+        recorded.headers[name.strip()] = value.strip()
+    return recorded

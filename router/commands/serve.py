@@ -1,0 +1,79 @@
+"""`signalbox serve`: check that it may, tell what there is, and run."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from router.config.problems import RulesError
+from router.settings import Settings
+
+__all__ = ["arguments", "run"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What is not said here comes from the environment: SIGNALBOX_RULES, SIGNALBOX_HOST, …"""
+    parser.add_argument(
+        "--rules",
+        type=Path,
+        metavar="FILE",
+        help="the rules file (default: ./signalbox.yaml, else what is found on this machine)",
+    )
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: 4000)")
+    parser.add_argument("--workers", type=int, help="processes (default: 1)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 after a proper stop, 1 when the rules are not valid, 2 when the settings are not, 3 when it cannot listen."""
+    said = {name: value for name in ("rules", "host", "port", "workers") if (value := getattr(args, name)) is not None}
+    try:
+        settings = Settings(**said)
+    except ValidationError as error:
+        for fault in error.errors():
+            name = ".".join(str(part) for part in fault["loc"])
+            print(f"SIGNALBOX_{name.upper()}: {fault['msg'].removeprefix('Value error, ')}", file=sys.stderr)
+        return 2
+    if refusal := _unsafe(settings):
+        print(refusal, file=sys.stderr)
+        return 2
+    for name, value in said.items():  # worker processes read the environment
+        os.environ[f"SIGNALBOX_{name.upper()}"] = str(value)
+    from router.routing.rulebook import open_rules
+    from router.server import run as serve
+
+    try:
+        rulebook = open_rules(settings.rules, os.environ)
+    except RulesError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{settings.rules}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    return serve(settings, rulebook)
+
+
+def _unsafe(settings: Settings) -> str | None:
+    """Why this address may not be listened on, or None."""
+    if settings.keys or is_loopback(settings.host):
+        return None
+    return (
+        f"Not listening on {settings.host}: others could then use your models and your cloud keys, since no client "
+        "keys are set.\nSet at least one, for example:\n"
+        "  SIGNALBOX_KEYS=me:$(openssl rand -hex 16) signalbox serve --host " + settings.host
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and loopback addresses."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,66 @@
+"""The JSON schema of rules files, with which editors complete, explain and check them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from router.config.conditions import definitions
+from router.config.schema import Rules
+
+__all__ = ["schema", "schema_text"]
+
+_VARIABLE = r"\$\{"
+
+
+def schema() -> dict[str, Any]:
+    """What pydantic checks and what the conditions accept, as one JSON schema (draft 2020-12)."""
+    made = Rules.model_json_schema(mode="validation")
+    definitions_here = made.pop("$defs")
+    definitions_here.update(definitions())
+    for model in [made, *definitions_here.values()]:
+        _tidy(model)
+    definitions_here["Route"]["properties"]["when"] = {
+        "$ref": "#/$defs/Conditions",
+        "description": "Conditions that must all hold; left out: always.",
+    }
+    _gguf_path(definitions_here["GgufBackend"])
+    backends = made["properties"]["backends"]["additionalProperties"]
+    # `oneOf` with a discriminator would demand `kind`, which is http when left out.
+    backends["anyOf"] = backends.pop("oneOf")
+    backends.pop("discriminator", None)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Signalbox rules",
+        **made,
+        "patternProperties": {"^x-": {"description": "A place for YAML anchors; not looked at."}},
+        "$defs": dict(sorted(definitions_here.items())),
+    }
+
+
+def schema_text() -> str:
+    """The schema as a file."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _tidy(model: dict[str, Any]) -> None:
+    """Without pydantic's titles and nulls, and with `${NAME}` allowed where a number or a boolean stands."""
+    model.pop("title", None)
+    for said in model.get("properties", {}).values():
+        said.pop("title", None)
+        if said.get("default", "") is None:
+            del said["default"]
+        choices = [choice for choice in said.get("anyOf", ()) if choice != {"type": "null"}]
+        if len(choices) == 1:
+            del said["anyOf"]
+            said.update(choices[0])
+        for scalar in (said, *said.get("anyOf", ())):
+            if scalar.get("type") in ("integer", "number", "boolean"):
+                scalar.update(type=[scalar["type"], "string"], pattern=_VARIABLE)
+
+
+def _gguf_path(model: dict[str, Any]) -> None:
+    """`path` may also be called `model`."""
+    model["required"].remove("path")
+    model["properties"]["model"] = {**model["properties"]["path"], "description": "another word for `path`"}
+    model["anyOf"] = [{"required": ["path"]}, {"required": ["model"]}]

@@ -1,0 +1,94 @@
+"""What is known of a backend before it is asked: the YAML first, then LiteLLM's list, then what its kind implies."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from router.config import catalogue
+from router.config.facts import Facts
+from router.config.schema import Backend, GgufBackend, HttpBackend, LitellmBackend
+
+__all__ = ["all_facts", "facts", "is_loopback", "is_private"]
+
+_CHAT = frozenset({"/v1/chat/completions", "/v1/completions"})
+_EMBEDDINGS = frozenset({"/v1/embeddings"})
+_BY_MODE = {
+    "chat": _CHAT,
+    "responses": _CHAT,
+    "completion": _CHAT,
+    "embedding": _EMBEDDINGS,
+}
+
+
+def all_facts(backends: dict[str, Backend]) -> dict[str, Facts]:
+    """`facts` for each backend of a rules file, by name."""
+    return {name: facts(name, spec) for name, spec in backends.items()}
+
+
+def facts(name: str, spec: Backend) -> Facts:
+    """What the gates know without a network. The backend fills in the rest as it learns it."""
+    if isinstance(spec, LitellmBackend):
+        return _of_litellm(name, spec)
+    known = _said(name, spec)
+    if isinstance(spec, GgufBackend):
+        known.context = spec.context or spec.n_ctx or None
+        known.endpoints = _EMBEDDINGS if spec.embeddings else _CHAT
+        known.model = Path(spec.path).stem
+    return known
+
+
+def _said(name: str, spec: Backend) -> Facts:
+    return Facts(
+        name=name,
+        kind=spec.kind,
+        accepts=frozenset(spec.accepts) if spec.accepts is not None else frozenset({"text"}),
+        context=spec.context,
+        max_output=spec.max_output,
+        tools=spec.tools,
+        json=spec.json_schema,
+        private=is_private(spec),
+        model=None if isinstance(spec, GgufBackend) else spec.model,
+    )
+
+
+def _of_litellm(name: str, spec: LitellmBackend) -> Facts:
+    known = _said(name, spec)
+    known.endpoints = _CHAT | _EMBEDDINGS
+    if (remark := catalogue.remark(name, spec)) is not None:
+        known.notes = (remark.message,)
+    entry = catalogue.lookup(spec.model)
+    if entry is None:
+        return known
+    known.context = spec.context or entry.context
+    known.max_output = spec.max_output or entry.max_output
+    known.endpoints = _BY_MODE.get(entry.mode, known.endpoints)
+    if spec.accepts is None:
+        known.accepts = entry.accepts
+    if "tools" not in spec.model_fields_set and entry.tools is not None:
+        known.tools = entry.tools
+    if "json_schema" not in spec.model_fields_set and entry.json is not None:
+        known.json = entry.json
+    return known
+
+
+def is_private(spec: Backend) -> bool:
+    """Whether what is sent there stays here: as the YAML says, else in process and on loopback addresses."""
+    if spec.private is not None:
+        return spec.private
+    return isinstance(spec, GgufBackend) or (isinstance(spec, HttpBackend) and is_loopback(spec.url))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of a URL is this machine by its very name; no name is looked up."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

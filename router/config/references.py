@@ -1,0 +1,114 @@
+"""What one part of the rules says of another: names that lead nowhere or to two places, promises that cannot hold."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from router.config.known import is_private
+from router.config.problems import Problem, did_you_mean
+from router.config.schema import Case, Route, Rules
+
+__all__ = ["AUTO", "Names", "problems"]
+
+AUTO = "auto"
+"""The model name that leaves the choice to the routes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the file names, be it usable or not: a fault in a backend is no reason to call its name unknown."""
+
+    backends: Collection[str]
+    routes: Sequence[int]
+    """Position in the file of each route of the rules."""
+    tests: Sequence[int]
+    """Position in the file of each test of the rules."""
+    all_routes: bool
+    """False: some routes of the file are faulty and not among the rules."""
+
+
+def problems(rules: Rules, names: Names) -> list[Problem]:
+    """Every fault of reference, with places as in the file."""
+    found = list(_of_the_whole(rules, names))
+    found += _of_aliases(rules, names)
+    for index, route in zip(names.routes, rules.routes, strict=True):
+        found += _of_route(route, index, rules, names)
+    found += _repeated_routes(rules, names)
+    for index, case in zip(names.tests, rules.tests, strict=True):
+        found += _of_test(case, index, rules, names)
+    return found
+
+
+def _of_the_whole(rules: Rules, names: Names) -> Iterator[Problem]:
+    if not names.backends:
+        yield Problem("there are no backends", ("backends",), "name at least one under `backends:`")
+    elif not rules.routes and names.all_routes:
+        message = "there are no routes: only requests whose model is the name of a backend are answered"
+        yield Problem(message, ("routes",), "a route with only `to:` takes every request", "warning")
+    if AUTO in names.backends:
+        message = "a backend cannot be called `auto`: that name leaves the choice to the routes"
+        yield Problem(message, ("backends", AUTO), "choose another name")
+
+
+def _of_aliases(rules: Rules, names: Names) -> Iterator[Problem]:
+    for alias, target in rules.aliases.items():
+        place = ("aliases", alias)
+        if alias in names.backends:
+            yield Problem(f"`{alias}` is an alias and a backend", place, "rename one of them")
+        elif alias == AUTO:
+            yield Problem("`auto` cannot be an alias: it leaves the choice to the routes", place, "choose another name")
+        if target != AUTO and target not in names.backends:
+            yield _unknown("backend", target, names.backends, place)
+
+
+def _of_route(route: Route, index: int, rules: Rules, names: Names) -> Iterator[Problem]:
+    for position, name in enumerate(route.to):
+        place = ("routes", index, "to", position)
+        spec = rules.backends.get(name)
+        if name not in names.backends:
+            yield _unknown("backend", name, names.backends, place)
+        elif name in route.to[:position]:
+            yield Problem(f"`{name}` stands twice in `to`", place, "the second has no effect", "warning")
+        elif route.private and spec is not None and not is_private(spec):
+            hint = "take it out of `to`, or say `private: true` at the backend if you vouch for that place"
+            yield Problem(f"route `{route.name}` is private, but backend `{name}` is not", place, hint)
+
+
+def _repeated_routes(rules: Rules, names: Names) -> Iterator[Problem]:
+    count = Counter(route.name for route in rules.routes)
+    seen: set[str] = set()
+    for index, route in zip(names.routes, rules.routes, strict=True):
+        if count[route.name] > 1 and route.name in seen:
+            message = f"a second route is called `{route.name}`"
+            yield Problem(message, ("routes", index, "name"), "headers and metrics tell routes apart by their names")
+        seen.add(route.name)
+
+
+def _of_test(case: Case, index: int, rules: Rules, names: Names) -> Iterator[Problem]:
+    expect, place = case.expect, ("tests", index, "expect")
+    routes = [route.name for route in rules.routes]
+    if expect.backend is not None and expect.backend not in names.backends:
+        yield _unknown("backend", expect.backend, names.backends, (*place, "backend"))
+    if expect.route is not None and expect.route not in routes and names.all_routes:
+        directly = expect.route == "direct"  # the name under which a request that names its backend is recorded
+        if not directly:
+            yield _unknown("route", expect.route, routes, (*place, "route"))
+    if case.at is not None and not _is_time(case.at):
+        yield Problem(f"`{case.at}` is no time", ("tests", index, "at"), "write it like 2026-11-21T23:00")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _unknown(what: str, name: str, known: Collection[str], place: tuple[str | int, ...]) -> Problem:
+    listed = ", ".join(list(known)[:12]) + (", …" if len(known) > 12 else "")
+    hint = did_you_mean(name, known) or (f"there are: {listed}" if known else None)
+    return Problem(f"there is no {what} `{name}`", place, hint)

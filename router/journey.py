@@ -1,0 +1,193 @@
+"""One request, from bytes to bytes. Read this first: each step is a short function, each room it enters a folder.
+
+    door (api/) → decide (routing/) → for each candidate: prepare → ask (backends/) → relay → record (telemetry/)
+
+Until the first byte of an answer has gone to the client, a failure moves on to the next candidate. After it nothing
+is repeated, and the stream is cut without its proper end: more clients recover from that than from an error event.
+"""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter
+from typing import Any
+
+from router.backends.contract import Backend, BackendError, Call
+from router.box import Box, State
+from router.refusal import Refusal
+from router.relay import relay
+from router.request.edit import edit
+from router.request.envelope import Envelope
+from router.request.images import without_images
+from router.request.signals import Signals
+from router.request.upload import Upload
+from router.routing.decision import Decision
+from router.routing.gates import drops_images
+from router.routing.session import prefer
+from router.telemetry.record import Attempt, Record
+from router.wire.inbound import Exchange
+
+__all__ = ["travel"]
+
+log = logging.getLogger("signalbox.journey")
+
+NOT_PASSED_ON = frozenset(
+    b"host connection keep-alive proxy-connection proxy-authorization proxy-authenticate te trailer transfer-encoding "
+    b"upgrade content-length expect accept-encoding authorization x-api-key api-key x-goog-api-key cookie "
+    b"openai-organization openai-project forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip origin "
+    b"sec-fetch-mode sec-fetch-site sec-fetch-dest http2-settings".split()
+)
+"""Hop by hop (RFC 9110 §7.6.1), the client's secrets, account and address, and what only a browser means."""
+
+TRY_ANOTHER = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 529})
+"""Statuses that speak of the server and not of the request: the next candidate may do better."""
+
+METERED = frozenset({"/v1/chat/completions", "/v1/completions"})
+"""Paths whose streams know `stream_options.include_usage`."""
+
+
+async def travel(
+    box: Box, exchange: Exchange, envelope: Envelope, record: Record, upload: Upload | None = None
+) -> None:
+    """Answer one request. Raises Refusal when the answer is an error of ours."""
+    state = box.state
+    signals = Signals(envelope)
+    decision = decide(box, state, signals)
+    record.route, record.stream = decision.route, signals.stream
+    order = decision.order
+    if not order:
+        raise _no_candidate(decision)
+    for name in order:
+        backend = state.backends[name]
+        attempt = Attempt(name)
+        record.attempts.append(attempt)
+        record.backend, record.model = name, backend.facts.model or signals.model
+        call = prepare(state, envelope, signals, decision, backend, upload)
+        last = name is order[-1] or (upload is not None and upload.touched)
+        if await _attempt(exchange, backend, call, record, attempt, last, _hides_usage(envelope, signals)):
+            if signals.tools:
+                box.sessions.put(signals.session, name)
+            return
+        if upload is not None and upload.touched:
+            break
+    raise _all_failed(record)
+
+
+def decide(box: Box, state: State, signals: Signals) -> Decision:
+    """The rules' decision. A turn that brings tool results stays with the backend that asked for the tools."""
+    plan = state.rulebook.plan
+    if state.strict_models and signals.model and not plan.knows(signals.model):
+        name = signals.model[:200]
+        raise Refusal(404, f'the model "{name}" does not exist here', code="model_not_found", param="model")
+    decision = plan.decide(signals, state.facts)
+    if signals.tools and signals.tool_loop and (backend := box.sessions.get(signals.session)) is not None:
+        decision = prefer(decision, backend, signals, state.facts)
+    return decision
+
+
+def prepare(
+    state: State, envelope: Envelope, signals: Signals, decision: Decision, backend: Backend, upload: Upload | None
+) -> Call:
+    """What is sent to this backend: the client's bytes, but for the model's name and what the route sets."""
+    call = Call(
+        envelope.path,
+        envelope.body,
+        envelope.data,
+        [header for header in envelope.headers.raw if header[0] not in NOT_PASSED_ON],
+        signals.stream,
+        envelope.method,
+        envelope.query,
+    )
+    if upload is not None:
+        call.body, call.length = upload.toward(_model_for(state, signals, backend))
+    elif envelope.data and (changes := _changes(state, envelope, signals, decision, backend)):
+        call.body = edit(envelope.body, envelope.data, changes)
+        call.data = {**envelope.data, **changes}
+    return call
+
+
+def _changes(
+    state: State, envelope: Envelope, signals: Signals, decision: Decision, backend: Backend
+) -> dict[str, Any]:
+    """The top-level fields of the body that differ for this backend."""
+    data, facts, settings = envelope.data, backend.facts, decision.settings
+    changes: dict[str, Any] = dict(settings.set) if settings is not None and settings.set else {}
+    if (model := _model_for(state, signals, backend)) is not None and data.get("model") != model:
+        changes["model"] = model
+    if _hides_usage(envelope, signals) and backend.asks_usage:
+        options = data.get("stream_options")
+        changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+    scope = drops_images(signals, settings, facts)
+    if scope is not None:
+        changes.update(without_images(data, scope))
+    return changes
+
+
+def _model_for(state: State, signals: Signals, backend: Backend) -> str | None:
+    """The name to send in place of the client's; None: the client's own goes through.
+
+    A server without a configured name is sent its first own model where the client's word is one of ours (`auto`).
+    """
+    facts = backend.facts
+    if facts.model is not None:
+        return facts.model
+    return facts.models[0] if facts.models and signals.model in state.own_names else None
+
+
+def _hides_usage(envelope: Envelope, signals: Signals) -> bool:
+    """True for a stream whose usage the proxy asks for and the client did not."""
+    if not signals.stream or envelope.path not in METERED:
+        return False
+    options = envelope.data.get("stream_options")
+    return not (isinstance(options, dict) and options.get("include_usage") is True)
+
+
+async def _attempt(
+    exchange: Exchange, backend: Backend, call: Call, record: Record, attempt: Attempt, last: bool, hide_usage: bool
+) -> bool:
+    """Ask one backend and relay its answer. False when it failed and another may still answer."""
+    record.asked, record.answered = perf_counter(), 0.0
+    answer = None
+    try:
+        answer = await backend.ask(call)
+        record.answered = perf_counter()
+        if answer.status in TRY_ANOTHER and not last:
+            _failed(attempt, f"status {answer.status}", f"answered with status {answer.status}")
+            return False
+        await relay(exchange, answer, record, hide_usage)
+        return True
+    except BackendError as error:
+        if error.reason == "refused" and not exchange.started:
+            raise Refusal(error.status, error.message, code=error.code) from None
+        _failed(attempt, error.reason, error.message, error.retry_after)
+        if not exchange.started:
+            return False
+        record.outcome = "broken"
+        exchange.cut()
+        return True
+    finally:
+        if answer is not None:
+            answer.abort()
+
+
+def _failed(attempt: Attempt, reason: str, message: str, retry_after: float | None = None) -> None:
+    attempt.reason, attempt.message, attempt.retry_after = reason, message, retry_after
+    log.info("%s failed: %s", attempt.backend, message)
+
+
+def _no_candidate(decision: Decision) -> Refusal:
+    """400 when trying again cannot help, 503 when it can."""
+    if not decision.route and not decision.candidates:
+        return Refusal(400, "no route of the rules matches this request", code="no_route")
+    told = "; ".join(f"{candidate.backend}: {candidate.reason}" for candidate in decision.candidates)
+    message = f'no backend of "{decision.route}" can take this request: {told}'
+    gates = {candidate.gate for candidate in decision.candidates}
+    if "health" in gates:
+        return Refusal(503, message, code="no_backend", retry_after=5)
+    return Refusal(400, message, code="context_length_exceeded" if gates == {"context"} else "no_backend")
+
+
+def _all_failed(record: Record) -> Refusal:
+    told = "; ".join(f"{attempt.backend}: {attempt.message}" for attempt in record.attempts)
+    waits = [attempt.retry_after for attempt in record.attempts if attempt.retry_after is not None]
+    return Refusal(503, f"no backend could answer: {told}", code="backends_failed", retry_after=min(waits, default=5))

@@ -1,0 +1,44 @@
+"""A decision told in full: what `signalbox explain --json` prints and `POST /api/explain` answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from router.config.facts import Facts
+from router.request.signals import Signals
+from router.routing.plan import Plan
+
+__all__ = ["explain"]
+
+
+def explain(plan: Plan, signals: Signals, facts: Mapping[str, Facts]) -> dict[str, Any]:
+    """The decision as JSON has it.
+
+    `route` ("" when none matched), `backend` (None when no candidate is left), `candidates` (each `backend`, `ok`,
+    `gate`, `reason`), `rules` (each `name`, `matched`, `conditions` with `signal`, `wanted`, `found`, `ok`) up to and
+    including the first that matches, as those after it are not looked at, and `signals` with the value of each.
+    """
+    decision = plan.decide(signals, facts)
+    candidates = [
+        {"backend": each.backend, "ok": each.ok, "gate": each.gate, "reason": each.reason}
+        for each in decision.candidates
+    ]
+    return {
+        "route": decision.route,
+        "backend": decision.backend,
+        "candidates": candidates,
+        "rules": _rules(plan, signals),
+        "signals": signals.as_dict(),
+    }
+
+
+def _rules(plan: Plan, signals: Signals) -> list[dict[str, Any]]:
+    looked_at: list[dict[str, Any]] = []
+    for route in plan.routes:
+        conditions = route.condition.trace(signals)
+        matched = all(condition["ok"] for condition in conditions)
+        looked_at.append({"name": route.name, "matched": matched, "conditions": conditions})
+        if matched:
+            break
+    return looked_at

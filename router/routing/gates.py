@@ -1,0 +1,159 @@
+"""The gates: what a backend must be able to do to get a request. They hold for every candidate, however it was chosen.
+
+They judge by the request's signals and the backend's facts alone, in the order endpoint, modality, context, tools,
+json, privacy, health; the first that rejects a candidate is the one that is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from router.config.facts import Facts
+from router.config.schema import Route
+from router.request.content import Conversation
+from router.request.images import without_images
+from router.request.signals import Signals
+from router.routing.decision import Candidate
+
+__all__ = ["GATES", "drops_images", "judge"]
+
+GATES = ("endpoint", "modality", "context", "tools", "json", "privacy", "health")
+
+CONVERSATIONS = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"})
+"""Paths whose answer is text made from a prompt. Elsewhere (embeddings, audio, images) the path itself says what is
+sent and asked, several inputs do not add up to one prompt, and the endpoint gate is what can be judged."""
+
+IN_PROCESS = frozenset({"gguf"})
+"""Kinds that certainly cannot answer while they are down; a server elsewhere may have come back a moment ago."""
+
+NEEDS_NO_IMAGES = ("title", "summary")
+"""Tasks for which a picture in the history is of no use."""
+
+ANSWER_SHARE = 8
+"""At most an eighth of the context is kept free for the answer. Clients send `max_tokens` of 8,192 or 32,000 as a
+habit, not as a need, and the prompt decides whether a backend can do the work at all."""
+ANSWER_DEFAULT = 256
+"""Tokens kept free when the client says no `max_tokens`."""
+CERTAIN_SHARE = 0.9
+"""The tokens of a prompt are an estimate: so much of it is taken as certain, and only that can reject a backend."""
+
+Rejection = tuple[str, str]
+"""The gate, and why, in one sentence."""
+
+
+def judge(
+    names: Iterable[str], signals: Signals, facts: Mapping[str, Facts], settings: Route | None, private: bool
+) -> tuple[Candidate, ...]:
+    """Each backend with whether it may be asked.
+
+    Where only the health gate holds back all that pass the others, they stay in as a last resort: being down is what
+    was seen last and not what is certain.
+    """
+    judged = []
+    healthy = False
+    media = any(signals.conversation.media)
+    for name in names:
+        about = facts[name]
+        rejection = _rejection(signals, about, settings, private, media)
+        if rejection is not None:
+            judged.append(Candidate(name, False, *rejection))
+        elif about.up is False:
+            judged.append(Candidate(name, False, "health", f"is down: {about.fault}" if about.fault else "is down"))
+        else:
+            healthy = True
+            judged.append(passed(name))
+    if healthy or not judged:
+        return tuple(judged)
+    return tuple(_last_resort(candidate, facts[candidate.backend]) for candidate in judged)
+
+
+@cache
+def passed(name: str) -> Candidate:
+    """The candidate that no gate rejects; made once for each name."""
+    return Candidate(name)
+
+
+def drops_images(signals: Signals, settings: Route | None, facts: Facts) -> str | None:
+    """Which images become a short text on the way to this backend: None, "history" (those before the latest user
+    turn, where the route says `old_images: drop`) or "all" (titles and summaries by a backend without eyes)."""
+    drops_old = settings is not None and settings.old_images == "drop"
+    blind = "image" not in facts.accepts
+    if not (drops_old or blind) or not signals.image:
+        return None
+    if blind and signals.task in NEEDS_NO_IMAGES:
+        return "all"
+    return "history" if drops_old else None
+
+
+def _last_resort(candidate: Candidate, facts: Facts) -> Candidate:
+    if candidate.gate != "health" or facts.kind in IN_PROCESS:
+        return candidate
+    return Candidate(candidate.backend, reason=f"{candidate.reason}; asked all the same, as no other is left")
+
+
+def _rejection(signals: Signals, facts: Facts, settings: Route | None, private: bool, media: bool) -> Rejection | None:
+    """By every gate but health. `media`: the request holds images, audio or files."""
+    path = signals.path
+    if facts.endpoints is not None and path not in facts.endpoints:
+        return "endpoint", f"does not serve {path}, only {', '.join(sorted(facts.endpoints))}"
+    if path in CONVERSATIONS:
+        if media or "text" not in facts.accepts:
+            rejection = _modality(signals, facts, settings)
+            if rejection is not None:
+                return rejection
+        if facts.context and (rejection := _context(signals, facts.context, media)) is not None:
+            return rejection
+        if not facts.tools and signals.tools:
+            return "tools", f"does not take tools, and the request offers {len(signals.tools)}"
+        if not facts.json and signals.json:
+            return "json", "does not keep to a JSON schema, and the request asks for one"
+    if private and not facts.private:
+        return "privacy", "is not private, and the route is: nothing of this request may leave the machine"
+    return None
+
+
+def _modality(signals: Signals, facts: Facts, settings: Route | None) -> Rejection | None:
+    accepts = facts.accepts
+    missing = []
+    if "text" not in accepts:
+        missing.append("text")
+    if "image" not in accepts and signals.image and _images_remain(signals, settings, facts):
+        missing.append("image")
+    if "audio" not in accepts and signals.audio:
+        missing.append("audio")
+    if "file" not in accepts and signals.file:
+        missing.append("file")
+    if not missing:
+        return None
+    takes = ", ".join(sorted(accepts)) or "nothing"
+    return "modality", f"accepts {takes}, and the request holds {' and '.join(missing)}"
+
+
+def _images_remain(signals: Signals, settings: Route | None, facts: Facts) -> bool:
+    """Are there images left after those are dropped that this request does not need?"""
+    scope = drops_images(signals, settings, facts)
+    if scope != "history":
+        return scope is None
+    data = signals.envelope.data
+    return Conversation({**data, **without_images(data, scope)}).media.images > 0
+
+
+def _context(signals: Signals, context: int, media: bool) -> Rejection | None:
+    # A token is at least one byte, so that a short body fits without being counted; pictures cost more than their
+    # address is long.
+    size = len(signals.envelope.body)
+    if size and size + context // ANSWER_SHARE <= context and not media:
+        return None
+    prompt, answer = signals.tokens, _answer(signals, context)
+    if prompt * CERTAIN_SHARE + answer <= context:
+        return None
+    asked = f"{prompt:,} of prompt and {answer:,} for the answer"
+    return "context", f"needs about {prompt + answer:,} tokens ({asked}), and its context is {context:,}"
+
+
+def _answer(signals: Signals, context: int) -> int:
+    """Tokens of the context that must be free for the answer."""
+    asked = signals.max_tokens
+    share = context // ANSWER_SHARE
+    return min(ANSWER_DEFAULT if asked is None or asked < 0 else asked, share)

@@ -1,0 +1,140 @@
+"""Builds the application and runs it: FastAPI for the pages, the inbound lane for the doors, uvicorn around both."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from uvicorn.supervisors import Multiprocess
+
+from router import __version__
+from router.api.admin import admin
+from router.api.cors import EXPOSED
+from router.api.doors import ApiDoors
+from router.api.errors import shape
+from router.banner import greet
+from router.box import Box
+from router.refusal import Refusal
+from router.routing.rulebook import Rulebook, open_rules
+from router.settings import Settings
+from router.wire.inbound import InboundProtocol
+
+__all__ = ["application", "create", "run"]
+
+KEEP_ALIVE = 75
+"""Seconds an unused client connection is kept: longer than the pools of the usual clients (60 s and less) keep theirs,
+so that it is they who close."""
+
+
+def application(box: Box) -> FastAPI:
+    """The application around a box that is not yet open."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        await box.open()
+        greeting = asyncio.create_task(greet(box))
+        # What is loaded now lives as long as the process: collections need not look at it again.
+        gc.collect()
+        gc.freeze()
+        try:
+            yield {"box": box, "doors": ApiDoors(box)}
+        finally:
+            greeting.cancel()
+            await box.close()
+
+    app = FastAPI(
+        title="Signalbox",
+        version=__version__,
+        summary="The pages beside the OpenAI-compatible doors under /v1.",
+        lifespan=life,
+        redoc_url=None,
+    )
+    app.include_router(admin)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    if box.settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=box.settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=[EXPOSED],
+            max_age=600,
+        )
+    return app
+
+
+def create() -> FastAPI:
+    """The application as the environment describes it: what each worker process calls."""
+    settings = Settings()
+    _log(settings.log)
+    return application(Box(settings, open_rules(settings.rules, os.environ)))
+
+
+def run(settings: Settings, rulebook: Rulebook) -> int:
+    """Serve until SIGTERM or SIGINT; open streams then get the grace time. Returns the exit code."""
+    _log(settings.log)
+    several = settings.workers > 1
+    config = uvicorn.Config(
+        "router.server:create" if several else application(Box(settings, rulebook)),
+        factory=several,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http=InboundProtocol,
+        ws="none",
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=max(1, round(settings.grace)),
+        backlog=2048,
+    )
+    # uvicorn raises the signal again once it has shut down; a proxy that was asked to stop and did ends with 0.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    if several:
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        return 0
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 3
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = "there is nothing at this path" if error.status_code == 404 else str(error.detail)
+    return _shaped(Refusal(error.status_code, message), error.headers)
+
+
+async def _validation_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first.get("loc", ()))
+    return _shaped(Refusal(400, f"{where}: {first.get('msg', 'not valid')}"))
+
+
+def _shaped(refusal: Refusal, extra: Any = None) -> Response:
+    headers, body = shape(refusal)
+    return Response(body, refusal.status, {**{k.decode(): v.decode() for k, v in headers}, **(extra or {})})
+
+
+def _log(level: str) -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S", force=True)
+    logging.getLogger("signalbox").setLevel(level.upper())
+    logging.getLogger("uvicorn.error").setLevel("WARNING")

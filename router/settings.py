@@ -1,0 +1,50 @@
+"""What the environment may say: `SIGNALBOX_*`. The command line goes before it; the rules are about requests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from router.accounts.keys import parse_keys
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Read once at the start of each process. Raises pydantic's ValidationError."""
+
+    model_config = SettingsConfigDict(env_prefix="SIGNALBOX_", extra="ignore")
+
+    rules: Path | None = Field(
+        None,
+        description="the rules file; left out: ./signalbox.yaml if there is one, else what is found on this machine",
+    )
+    host: str = Field("127.0.0.1", description="address to listen on; anything but loopback needs client keys")
+    port: int = Field(4000, ge=0, le=65535, description="port to listen on")
+    workers: int = Field(1, ge=1, le=64, description="processes")
+    keys: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict, description="client keys, `alias:key,alias:key`", repr=False
+    )
+    body_limit: int = Field(
+        64 * 1024 * 1024,
+        ge=1024,
+        description="largest request body in bytes; uploads of audio are streamed and not limited",
+    )
+    grace: float = Field(30.0, ge=0, description="seconds that open streams get to finish on SIGTERM")
+    cors_origins: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="web origins that may call from a browser, separated by commas; `*` for all"
+    )
+    log: str = Field("info", pattern="^(debug|info|warning|error)$", description="how much is logged")
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _keys(cls, value: object) -> object:
+        return parse_keys(value) if isinstance(value, str) else value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -1,0 +1,46 @@
+"""What is known of a backend before it is asked."""
+
+import pytest
+
+from router.config.known import facts, is_loopback, is_private
+from router.config.schema import GgufBackend, HttpBackend
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://localhost:8080/v1", True),
+        ("http://LOCALHOST/v1", True),
+        ("http://127.0.0.1:1", True),
+        ("http://127.8.9.10", True),
+        ("http://[::1]:8080/v1", True),
+        ("http://user:pass@127.0.0.1/v1", True),
+        ("http://127.0.0.1@example.com/v1", False),
+        ("http://localhost.example.com", False),
+        ("http://192.168.1.2:8080", False),
+        ("http://0.0.0.0:8080", False),
+        ("http://10.0.0.1", False),
+        ("https://api.openai.com/v1", False),
+        ("http://[::ffff:8.8.8.8]/", False),
+        ("http://[broken", False),
+    ],
+)
+def test_only_addresses_of_this_machine_are_private_by_themselves(url, here):
+    assert is_loopback(url) is here
+
+
+def test_what_the_yaml_says_of_privacy_goes_before_the_address():
+    assert is_private(HttpBackend(url="http://192.168.1.2", private=True))
+    assert not is_private(HttpBackend(url="http://localhost", private=False))
+
+
+def test_an_http_backend_takes_text_and_any_path():
+    known = facts("a", HttpBackend(url="http://localhost/v1", model="m"))
+    assert (known.accepts, known.endpoints, known.model, known.context) == ({"text"}, None, "m", None)
+
+
+def test_a_gguf_is_private_and_serves_chat_or_embeddings():
+    chat = facts("a", GgufBackend(kind="gguf", path="models/tiny.gguf", n_ctx=4096))
+    assert (chat.private, chat.context, chat.model) == (True, 4096, "tiny")
+    assert chat.endpoints == {"/v1/chat/completions", "/v1/completions"}
+    assert facts("a", GgufBackend(kind="gguf", path="x", embeddings=True)).endpoints == {"/v1/embeddings"}

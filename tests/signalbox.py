@@ -1,0 +1,91 @@
+"""The proxy as a user starts it: a process of its own, a rules file, a port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Signalbox", "free_port", "signalbox"]
+
+
+def free_port() -> int:
+    """A port nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Signalbox:
+    """A running proxy."""
+
+    port: int
+    rules: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def root(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.root}/v1"
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(self.root + path, timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def wait_ready(self, patience: float = 30) -> None:
+        """Until a backend can serve."""
+        until = time.monotonic() + patience
+        while self.get("/ready")[0] != 200:
+            assert time.monotonic() < until, self.get("/ready")[1] + self.log.read_text()
+            time.sleep(0.02)
+
+
+@contextmanager
+def signalbox(rules: str, *arguments: str, ready: bool = True, **environment: str) -> Iterator[Signalbox]:
+    """Started with these rules and ended with SIGTERM; its log must hold no traceback."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, log, port = Path(folder, "rules.yaml"), Path(folder, "log"), free_port()
+        path.write_text(rules)
+        command = [sys.executable, "-m", "router.cli", "serve", "--rules", str(path), "--port", str(port), *arguments]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
+        with log.open("wb") as sink:
+            process = subprocess.Popen(command, stdout=sink, stderr=sink, env={**clean, **environment})
+        proxy = Signalbox(port, path, process, log)
+        try:
+            until = time.monotonic() + 20
+            while True:
+                try:
+                    proxy.get("/health")
+                    break
+                except OSError:
+                    assert process.poll() is None and time.monotonic() < until, log.read_text()
+                    time.sleep(0.02)
+            if ready:
+                proxy.wait_ready()
+            yield proxy
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        assert "Traceback" not in log.read_text(), log.read_text()
