@@ -10,25 +10,23 @@ def _with_plurals(words: str) -> frozenset[str]:
 
 
 PROGRAMMING = _with_plurals("""
-    api json yaml toml xml csv html css scss svg dom npm pnpm yarn pip pypi conda venv virtualenv webpack vite
-    eslint prettier pytest jest junit mypy ruff maven gradle cmake gcc clang llvm jvm jdk jre jit wasm webassembly
-    jwt oauth cors csrf xss localstorage sessionstorage websocket webhook grpc graphql http https tcp udp ssh ssl
-    tls sudo chmod grep awk sed jq curl wget regex regexp sql sqlite postgres postgresql mysql mongodb redis kafka
-    rabbitmq elasticsearch docker dockerfile kubernetes k8s kubectl terraform ansible nginx systemd cron crontab
-    bash zsh powershell vim neovim emacs vscode git github gitlab monorepo codebase refactor refactoring linter
-    typescript javascript django fastapi laravel nextjs nodejs numpy pytorch tensorflow sklearn jupyter dataframe
-    tuple boolean integer mutex deadlock semaphore async asyncio await coroutine goroutine callback iterator enum
-    struct lambda recursion recursive recursively memoize memoise memoization hashmap hashset monad functor
-    polymorphism subclass constructor destructor nullable nullptr segfault malloc stdin stdout stderr localhost
-    endpoint backend frontend middleware microservice orm crud dependabot unittest haskell kotlin golang swiftui
-    xcode vba matlab cobol fortran perl elixir erlang clojure ocaml solidity unicode utf8 base64 bytecode compiler
-    compile compiled compiling debugger breakpoint stacktrace traceback changelog cli sdk ide lexer tokenizer parser
-    serializer serialize deserialize opengl vulkan shader cuda div flexbox tailwind jquery svelte redux usestate
-    useeffect rerender linting makefile namespace typedef readonly getter setter preprocessor stylesheet php
-    sqlalchemy pydantic hibernate nestjs vuejs reactjs selenium playwright airflow pyspark bigquery snowflakedb dbt
-    mqtt gpio arduino esp32 verilog vhdl cpp csharp dotnet nuget wpf winforms asp blazor unity3d fizzbuzz brainfuck
-    oop sdl ffmpeg regexes leetcode codieren kompilieren kompiliert kompiliere debuggen schleife programmieren
-    programmiersprache boucle compilateur bucle compilador programar
+    api json yaml toml xml csv html css scss svg npm pnpm pip pypi conda venv virtualenv webpack eslint pytest junit
+    mypy ruff gradle cmake gcc clang llvm jvm jdk jre jit wasm webassembly jwt oauth cors csrf xss localstorage
+    sessionstorage websocket webhook grpc graphql http https tcp udp ssh ssl tls sudo chmod grep awk jq wget regex
+    regexp sql sqlite postgres postgresql mysql mongodb redis kafka rabbitmq elasticsearch docker dockerfile
+    kubernetes k8s kubectl terraform ansible nginx systemd cron crontab zsh powershell neovim emacs vscode git
+    github gitlab monorepo codebase refactor refactoring linter typescript javascript django fastapi laravel nextjs
+    nodejs numpy pytorch tensorflow sklearn jupyter dataframe tuple boolean integer mutex deadlock async asyncio
+    coroutine goroutine callback iterator enum struct lambda recursion recursive recursively memoize memoise
+    memoization hashmap hashset monad functor polymorphism subclass constructor destructor nullable nullptr segfault
+    malloc stdin stdout stderr localhost endpoint backend frontend middleware microservice orm dependabot unittest
+    haskell kotlin golang swiftui xcode vba matlab cobol fortran perl erlang clojure ocaml unicode utf8 base64
+    bytecode compiler debugger breakpoint stacktrace traceback changelog cli sdk lexer tokenizer parser serializer
+    serialize deserialize opengl vulkan shader cuda div flexbox tailwind jquery svelte redux usestate useeffect
+    rerender linting makefile namespace typedef readonly getter preprocessor stylesheet php sqlalchemy pydantic
+    nestjs vuejs reactjs pyspark bigquery snowflakedb dbt mqtt gpio arduino esp32 verilog vhdl cpp csharp dotnet
+    nuget wpf winforms blazor unity3d fizzbuzz brainfuck sdl ffmpeg regexes leetcode codieren kompilieren kompiliert
+    kompiliere debuggen programmieren programmiersprache compilateur bucle compilador programar
 """)
 """Hardly ever said of anything else. Some are languages, tools and libraries whose name is no other word."""
 
@@ -38,11 +36,11 @@ SHARED = _with_plurals("""
     parse sort sorting leak join index migration command request response port fetch heap stack commit install
     import syntax path folder file build pipeline cache promise closure decorator interface parameter input output
     equal node render template macro memory timeout dependency configuration console shell override attribute
-    dictionary login form click clicked submit submitting password hash expose endpoint patch injection bucket
-    limiting implement renders fusionner branche violación segmento procedural react angular rails flask spring
-    linux ubuntu android flutter pandas matplotlib kernel driver funktion fehler variablen sortiere sortieren
-    fonction erreur función errores arreglo clase queries libraries repositories properties dictionaries
-    dependencies classes
+    dictionary login form submit submitting password hash expose endpoint patch injection bucket limiting implement
+    renders fusionner branche segmento procedural react angular flask linux ubuntu android flutter pandas matplotlib
+    kernel driver funktion fehler variablen sortiere sortieren fonction erreur función errores arreglo clase queries
+    libraries repositories properties dictionaries dependencies classes boucle compile compiled compiling schleife
+    bash await curl
 """)
 """Programmers mean something of their own by these; one alone says nothing, several in a short text do."""
 

@@ -23,7 +23,8 @@ class Said:
 class Provider:
     """Sends `pieces` one by one, `pause` seconds apart.
 
-    With `hang` the connection then stays open in silence; `silent` gives no answer at all.
+    With `hang` the connection then stays open in silence; `silent` gives no answer at all; `cut` ends a
+    stream without its proper end.
     """
 
     status: int = 200
@@ -33,6 +34,7 @@ class Provider:
     pause: float = 0.0
     hang: bool = False
     silent: bool = False
+    cut: bool = False
     requests: list[Said] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     gone_at: float = 0.0
@@ -92,6 +94,8 @@ class Provider:
                 await asyncio.sleep(self.pause)
         if self.hang:
             await reader.read()
+            return False
+        if self.cut:
             return False
         if chunked:
             writer.write(b"0\r\n\r\n")

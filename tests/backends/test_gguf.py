@@ -202,7 +202,7 @@ async def test_log_probabilities_come_with_the_tokens_they_belong_to(tiny: Path)
     assert all(entry["logprob"] == entry["top_logprobs"][0]["logprob"] <= 0 for entry in entries)
     parts = [c["logprobs"]["content"] for chunk in chunks for c in chunk["choices"] if c["logprobs"]]
     assert [entry["token"] for part in parts for entry in part] == [entry["token"] for entry in entries]
-    assert "".join(text["choices"][0]["logprobs"]["tokens"]) == said(text)
+    assert "".join(text["choices"][0]["logprobs"]["tokens"]).startswith(said(text))
 
 
 async def test_the_common_beginning_of_two_prompts_is_computed_once(tiny: Path) -> None:

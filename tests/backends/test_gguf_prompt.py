@@ -72,7 +72,9 @@ def test_template_kwargs_of_the_request_reach_the_template() -> None:
 
 
 def test_loop_controls_dates_and_generation_marks_work() -> None:
-    source = "{% for m in messages %}{% break %}{% endfor %}{{ strftime_now('%Y') }}{% generation %}x{% endgeneration %}"
+    source = (
+        "{% for m in messages %}{% break %}{% endfor %}{{ strftime_now('%Y') }}{% generation %}x{% endgeneration %}"
+    )
     assert render(source)[:2] == "20"
     assert render(source)[-1] == "x"
 

@@ -58,7 +58,8 @@ def test_a_test_that_fails_is_told_with_line_difference_and_explanation(
     file = written(tmp_path, PASSING + FAILING)
     assert main(["test", file]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"{file}:26: ✗ a wrong hope"
+    line = Path(file).read_text().splitlines().index("  - name: a wrong hope") + 1
+    assert lines[0] == f"{file}:{line}: ✗ a wrong hope"
     assert lines[1:5] == [
         "    route      wanted night, got the rest",
         "    backend    wanted eyes, got home",
@@ -75,7 +76,8 @@ def test_a_request_may_be_in_a_file_beside_the_rules_with_its_path_and_headers(t
     (tmp_path / "body.json").write_text(json.dumps(recorded["body"]))
     tests = """
   - {name: recorded, request: {file: recorded.json}, at: 2026-11-21T12:00, expect: {route: vectors}}
-  - {name: other header, request: {file: recorded.json}, headers: {x-team: b}, at: 2026-11-21T12:00, expect: {route: the rest}}
+  - {name: other header, request: {file: recorded.json}, headers: {x-team: b}, at: 2026-11-21T12:00,
+     expect: {route: the rest}}
   - {name: body, request: {file: body.json}, path: /embeddings, headers: {x-team: a}, at: 2026-11-21T12:00,
      expect: {route: vectors}}
 """
