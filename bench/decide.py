@@ -34,7 +34,7 @@ BODY = {
     ],
 }
 
-FIVE = [
+FIVE: list[dict[str, Any]] = [
     {"name": "screenshots", "when": {"image": True}, "to": "eyes"},
     {"name": "world", "when": {"any": [{"model": ["tofy", "world/*"]}, {"header": {"x-task": "world"}}]}, "to": "home"},
     {"name": "night", "when": {"key": "team-*", "time": "22:00..07:00"}, "to": "home"},
@@ -52,12 +52,7 @@ SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
     "not": lambda n: {"not": {"model": ["auto", f"m-{n}"]}},
     "text: regex": lambda n: {"text": rf"\bsubject{n}\b.*(ticket|order) *{n}"},
     "text: no word": lambda n: {"text": rf"\d{{{n % 50 + 3}}}x?{n}?"},
-    "mixed": lambda n: [
-        {"model": f"m-{n}/*", "stream": True},
-        {"text": f"topic number {n}!", "image": False},
-        {"tokens": f"> {20_000 + n}", "key": f"k-{n}"},
-        {"tools": f"tool_{n}", "path": "/v1/chat/*"},
-    ][n % 4],
+    "mixed": lambda n: _mixed(n),
 }
 
 
@@ -67,8 +62,18 @@ def main() -> None:
     print(f"{'routes':24}{'cold µs':>10}{'alone µs':>10}{'no index':>10}{'compile ms':>12}")
     _line("5, as a person writes", _rules(FIVE), envelope)
     for name, shape in SHAPES.items():
-        routes = [{"name": f"r{n}", "when": shape(n), "to": "home"} for n in range(999)]
+        routes: list[dict[str, Any]] = [{"name": f"r{n}", "when": shape(n), "to": "home"} for n in range(999)]
         _line(f"1000, {name}", _rules([*routes, {"name": "the rest", "to": ["home", "cloud"]}]), envelope)
+
+
+def _mixed(n: int) -> dict[str, Any]:
+    shapes: list[dict[str, Any]] = [
+        {"model": f"m-{n}/*", "stream": True},
+        {"text": f"topic number {n}!", "image": False},
+        {"tokens": f"> {20_000 + n}", "key": f"k-{n}"},
+        {"tools": f"tool_{n}", "path": "/v1/chat/*"},
+    ]
+    return shapes[n % 4]
 
 
 def _line(name: str, rules: Rules, envelope: Envelope) -> None:

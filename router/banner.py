@@ -14,7 +14,7 @@ from router.box import Box
 from router.config.facts import Facts
 from router.config.schema import GgufBackend, HttpBackend, LitellmBackend
 
-__all__ = ["banner", "greet"]
+__all__ = ["banner", "greet", "is_worker"]
 
 PATIENCE = 1.0
 """Seconds to wait for the backends' first answers; what takes longer is shown as such."""
@@ -22,9 +22,14 @@ PATIENCE = 1.0
 _PAINT = {"bold": "1", "dim": "2", "green": "32", "red": "31", "yellow": "33"}
 
 
+def is_worker() -> bool:
+    """This process is one of several that serve on the same socket."""
+    return multiprocessing.parent_process() is not None
+
+
 async def greet(box: Box) -> None:
     """Print the banner once the backends have answered, from the first worker only."""
-    if multiprocessing.parent_process() is not None and not multiprocessing.current_process().name.endswith("-1"):
+    if is_worker() and not multiprocessing.current_process().name.endswith("-1"):
         return
     waited = 0.0
     while waited < PATIENCE and any(facts.up is None for facts in box.state.facts.values()):
@@ -67,7 +72,7 @@ def banner(box: Box, colour: bool) -> str:
     lines += _backends(state.backends.values(), paint) or [f"  {paint('No backend yet.', 'yellow')}"]
     lines += [f"  {paint('!', 'yellow')} {problem}" for problem in rulebook.problems]
     if rulebook.found is not None and rulebook.found.missing:
-        lines += ["", "  Not here; what would provide it:"]
+        lines += ["", "  Not here (looked for every ten seconds); what would provide it:"]
         width = max(len(what) for what, _ in rulebook.found.missing)
         lines += [paint(f"    {what:<{width}}   {command}", "dim") for what, command in rulebook.found.missing]
     key = ' -H "Authorization: Bearer $KEY"' if settings.keys else ""

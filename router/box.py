@@ -14,7 +14,7 @@ from router.backends.registry import build
 from router.config.facts import Facts
 from router.config.problems import RulesError
 from router.config.watch import Watcher
-from router.routing.rulebook import Rulebook, read_rules
+from router.routing.rulebook import Rulebook, open_rules, read_rules
 from router.routing.session import Sessions
 from router.settings import Settings
 from router.telemetry.metrics import Metrics
@@ -23,6 +23,9 @@ from router.telemetry.record import Record
 __all__ = ["Box", "State"]
 
 log = logging.getLogger("signalbox")
+
+LOOK_AROUND = 10.0
+"""Seconds between two looks at what is on this machine, while there is no rules file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Box:
     state: State = field(init=False)
     rejected: str | None = None
     """Why the rules file on disk is not the one in force; None when it is."""
-    _watching: asyncio.Task[None] | None = None
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -64,12 +67,14 @@ class Box:
         loaded = self.rulebook.loaded
         # Rules made from what is on this machine give way to a file as soon as there is one.
         watcher = Watcher(loaded.file, loaded.digest) if loaded is not None else Watcher(Path("signalbox.yaml"))
-        self._watching = asyncio.create_task(self._watch(watcher))
+        self._tasks.append(asyncio.create_task(self._watch(watcher)))
+        if loaded is None:
+            self._tasks.append(asyncio.create_task(self._look_around()))
 
     async def close(self) -> None:
         """Stop watching, close the backends."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._tasks:
+            task.cancel()
         for backend in self.state.backends.values():
             await backend.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
@@ -142,6 +147,14 @@ class Box:
                 self.rejected = None
                 self.metrics.valid.set(1)
                 self.metrics.reloads.labels("applied").inc()
+
+    async def _look_around(self) -> None:
+        """Without a rules file, a server that is started later, or a model file put there, is found too."""
+        while self.rulebook.loaded is None:
+            await asyncio.sleep(LOOK_AROUND)
+            rulebook = await asyncio.to_thread(open_rules, None, os.environ)
+            if self.rulebook.loaded is None and rulebook.loaded is None and rulebook.rules != self.rulebook.rules:
+                await self.reload(rulebook)
 
     def _reject(self, why: str) -> None:
         self.rejected = why

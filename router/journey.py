@@ -56,7 +56,7 @@ async def travel(
     record.route, record.stream = decision.route, signals.stream
     order = decision.order
     if not order:
-        raise _no_candidate(decision)
+        raise _no_candidate(state, decision)
     for name in order:
         backend = state.backends[name]
         attempt = Attempt(name)
@@ -175,8 +175,11 @@ def _failed(attempt: Attempt, reason: str, message: str, retry_after: float | No
     log.info("%s failed: %s", attempt.backend, message)
 
 
-def _no_candidate(decision: Decision) -> Refusal:
+def _no_candidate(state: State, decision: Decision) -> Refusal:
     """400 when trying again cannot help, 503 when it can."""
+    if not state.backends:
+        message = "there is no backend yet: start one (llama-server, ollama serve, …), or name some in signalbox.yaml"
+        return Refusal(503, message, code="no_backend", retry_after=10)
     if not decision.route and not decision.candidates:
         return Refusal(400, "no route of the rules matches this request", code="no_route")
     told = "; ".join(f"{candidate.backend}: {candidate.reason}" for candidate in decision.candidates)

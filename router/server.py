@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +26,7 @@ from router.api.admin import admin
 from router.api.cors import EXPOSED
 from router.api.doors import ApiDoors
 from router.api.errors import shape
-from router.banner import greet
+from router.banner import greet, is_worker
 from router.box import Box
 from router.refusal import Refusal
 from router.routing.rulebook import Rulebook, open_rules
@@ -33,6 +34,8 @@ from router.settings import Settings
 from router.wire.inbound import InboundProtocol
 
 __all__ = ["application", "create", "run"]
+
+log = logging.getLogger("signalbox")
 
 KEEP_ALIVE = 75
 """Seconds an unused client connection is kept: longer than the pools of the usual clients (60 s and less) keep theirs,
@@ -45,14 +48,16 @@ def application(box: Box) -> FastAPI:
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await box.open()
-        greeting = asyncio.create_task(greet(box))
+        # In a worker the socket is open already; alone, the server greets once it listens.
+        greeting = asyncio.create_task(greet(box)) if is_worker() else None
         # What is loaded now lives as long as the process: collections need not look at it again.
         gc.collect()
         gc.freeze()
         try:
             yield {"box": box, "doors": ApiDoors(box)}
         finally:
-            greeting.cancel()
+            if greeting is not None:
+                greeting.cancel()
             await box.close()
 
     app = FastAPI(
@@ -88,8 +93,9 @@ def run(settings: Settings, rulebook: Rulebook) -> int:
     """Serve until SIGTERM or SIGINT; open streams then get the grace time. Returns the exit code."""
     _log(settings.log)
     several = settings.workers > 1
+    box = Box(settings, rulebook)
     config = uvicorn.Config(
-        "router.server:create" if several else application(Box(settings, rulebook)),
+        "router.server:create" if several else application(box),
         factory=several,
         host=settings.host,
         port=settings.port,
@@ -111,9 +117,27 @@ def run(settings: Settings, rulebook: Rulebook) -> int:
     if several:
         Multiprocess(config, sockets=[config.bind_socket()]).run()
         return 0
-    server = uvicorn.Server(config)
-    server.run()
+    server = _Server(config, box)
+    try:
+        server.run()
+    finally:
+        if not server.started:
+            log.error("could not listen on %s port %d; --port chooses another", settings.host, settings.port)
     return 0 if server.started else 3
+
+
+class _Server(uvicorn.Server):
+    """Greets when it listens."""
+
+    def __init__(self, config: uvicorn.Config, box: Box):
+        super().__init__(config)
+        self._box = box
+        self._greeting: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._greeting = asyncio.create_task(greet(self._box))
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

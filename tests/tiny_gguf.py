@@ -29,6 +29,9 @@ FIM = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 UNK, BOS, EOS = 0, 1, 2
 EMBED, HEADS, FORWARD = 96, 6, 96
 QUIET = 0.1
+"""Loudness of tokens outside the walk: what follows them, the first token of an answer too, is the prompt's choice."""
+SHY = 0.45
+"""Loudness of bytes inside a character: no answer begins with one."""
 
 
 def vocabulary(fim: bool) -> tuple[list[str], list[int]]:
@@ -117,6 +120,7 @@ def _weights(writer: gguf.GGUFWriter, rng: np.random.Generator, after: np.ndarra
     output = random(len(after), EMBED, 0.1)
     output[after[walked]] += tokens[walked] / np.sqrt(EMBED)
     tokens[~walked] *= QUIET
+    output[[3 + byte for byte in range(0x80, 0xC0)]] *= SHY
     writer.add_tensor("token_embd.weight", tokens)
     writer.add_tensor("output_norm.weight", np.ones(EMBED, np.float32))
     writer.add_tensor("output.weight", output)

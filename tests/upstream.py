@@ -108,8 +108,9 @@ class Upstream:
 
     def end(self) -> None:
         self.stop()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(5)
 
     async def answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         """The usual: models, a plain answer, or a stream with `pause` seconds before each event."""

@@ -135,7 +135,8 @@ class LitellmBackend(Backend):
         limits = self.spec.timeouts
         fixed: dict[str, Any] = {
             "model": self.spec.model,
-            "timeout": httpx.Timeout(max(limits.first_byte, limits.idle), connect=limits.connect),
+            # A little more than ours, which then says what it waited for.
+            "timeout": httpx.Timeout(max(limits.first_byte, limits.idle) + 1, connect=limits.connect),
             "num_retries": 0,
             "max_retries": 0,
             "drop_params": True,

@@ -22,6 +22,7 @@ _SECRET = re.compile(
 _NO_CONNECTION = frozenset(
     {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError", "gaierror"}
 )
+_SILENCE = frozenset({"ReadTimeout", "SocketTimeoutError"})
 _TLS = frozenset({"SSLError", "SSLCertVerificationError", "ClientConnectorCertificateError", "ClientConnectorSSLError"})
 
 
@@ -43,9 +44,10 @@ def backend_error(litellm: Any, fault: Exception, redact: Redactor) -> BackendEr
     status = status if isinstance(status, int) and 400 <= status < 600 else 502
     message = _message(fault, redact)
     causes = {type(cause).__name__ for cause in _causes(fault)}
-    if isinstance(fault, litellm.ContextWindowExceededError):
+    code = _code(fault)
+    if isinstance(fault, litellm.ContextWindowExceededError) or code == "context_length_exceeded":
         return BackendError("refused", message, status=400, code="context_length_exceeded")
-    if isinstance(fault, litellm.Timeout) and "ConnectTimeout" not in causes:
+    if (isinstance(fault, litellm.Timeout) and "ConnectTimeout" not in causes) or causes & _SILENCE:
         return BackendError("timeout", message, status=504)
     if causes & _TLS:
         return BackendError("tls", message)
@@ -55,7 +57,7 @@ def backend_error(litellm: Any, fault: Exception, redact: Redactor) -> BackendEr
         return BackendError("full", message, status=429, retry_after=_retry_after(fault))
     if status in (408, 409, 425) or status >= 500:
         return BackendError("broken", message, status=status, retry_after=_retry_after(fault))
-    return BackendError("refused", message, status=status, code=_code(fault))
+    return BackendError("refused", message, status=status, code=code)
 
 
 def _causes(fault: BaseException) -> Iterable[BaseException]:

@@ -41,10 +41,12 @@ def _import() -> Any:
     collecting = gc.isenabled()
     gc.disable()
     try:
+        _hush()
         import litellm
 
+        _hush()  # again: the import puts handlers of its own
         _without_gateway()
-        _hush(litellm)
+        _settle(litellm)
         _warm(litellm)
     finally:
         # What was imported stays until the end: taken out of the collector's sight, or each full collection would
@@ -72,12 +74,7 @@ def _without_gateway() -> None:
     sys.modules[name] = gateway
 
 
-def _hush(litellm: Any) -> None:
-    litellm.suppress_debug_info = True
-    litellm.turn_off_message_logging = True
-    litellm.disable_streaming_logging = True
-    litellm.disable_hf_tokenizer_download = True
-    litellm.num_retries = 0
+def _hush() -> None:
     for name in _QUIET:
         logger = logging.getLogger(name)
         logger.handlers = [logging.NullHandler()]
@@ -86,6 +83,14 @@ def _hush(litellm: Any) -> None:
     for name in _NO_URLS:
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.getEffectiveLevel(), logging.WARNING))
+
+
+def _settle(litellm: Any) -> None:
+    litellm.suppress_debug_info = True
+    litellm.turn_off_message_logging = True
+    litellm.disable_streaming_logging = True
+    litellm.disable_hf_tokenizer_download = True
+    litellm.num_retries = 0
 
 
 def _warm(litellm: Any) -> None:

@@ -11,7 +11,8 @@ __all__ = ["asks_for_a_summary", "asks_for_a_title", "background_call", "backgro
 
 _TITLE_PROMPT = re.compile(
     any_of(
-        r"\byou are (?:an? )?(?:[\w-]+ ){0,4}(?:title|headline|tag|commit message) (?:generator|writer|maker|assistant)\b",
+        r"\byou are (?:an? )?(?:[\w-]+ ){0,4}(?:title|headline|tag|commit message) (?:generator|writer|maker"
+        r"|assistant)\b",
         r"(?:^|[.\n:]\s*|\bthat |\byou |\byour (?:task|job|role|only task) is to |\bplease )(?:only )?"
         r"(?:generates?|creates?|writes?|produces?|suggests?|come up with) (?:[\w*-]+[ ,]+){0,8}?"
         r"(?:(?:conversation|chat|thread|session|task)s? (?:titles?|names?)|titles?(?= (?:for|of|that)\b| \(|\.|\n|$)"
@@ -55,7 +56,8 @@ _SUMMARY_CALL = re.compile(
         r"(?:summary of our conversation above|prompt for continuing our conversation)\b",
         r"(?:summarize|condense|compact) the (?:conversation|chat|session)(?: history)? (?:so far|above)?\b"
         r"[\s\S]{0,200}\b(?:another|next|new) (?:agent|assistant|model|session|llm)\b",
-        r"(?:write|create|prepare|draft) (?:a |an )?(?:\w+ )?hand-?(?:over|off) (?:note|document|summary|prompt|message)s?\b"
+        r"(?:write|create|prepare|draft) (?:a |an )?(?:\w+ )?hand-?(?:over|off) (?:note|document|summary|prompt"
+        r"|message)s?\b"
         r"[\s\S]{0,160}\b(?:agent|assistant|model|session|llm|conversation)\b",
     ),
 )
@@ -65,16 +67,20 @@ _CONVERSATION = (
     r"|conversación|message history|chat history|messages)"
 )
 _TITLE_WORDS = Phrases(
-    "title titles headline name subject label titel überschrift titre título tags topic schlagwörter étiquettes etiquetas",
+    "title titles headline name subject label titel überschrift titre título tags topic schlagwörter étiquettes "
+    "etiquetas",
     r"\b"
     + any_of(
         r"generate|create|write|suggest|produce|give|find|come up with|reply with|respond with|provide",
         r"(?:erstell|generier|schreib|formulier)\w*|gib|finde|(?:génère|donne|propose|trouve)\w*|écris",
         r"genera|crea|escribe|dame|sugiere|propón",
     )
-    + r"\b[^.\n]{0,60}\b(?:titles?|headline|name|subject line|label|titel|überschrift|titre|título|tags|topic|schlagwörter"
-    + r"|étiquettes|etiquetas)\b[^.\n]{0,40}\b(?:for|of|summari[sz]ing|describing|für|zu|pour|de|para|based on|à)\b[^.\n]{0,20}?"
-    + r"\b(?:this|the|our|following|above|diese[ns]?|das|die|dieser|unsere|cette|la|notre|esta|nuestra|a|el|este) (?:\w+ )?"
+    + r"\b[^.\n]{0,60}\b(?:titles?|headline|name|subject line|label|titel|überschrift|titre|título|tags|topic"
+    r"|schlagwörter"
+    + r"|étiquettes|etiquetas)\b[^.\n]{0,40}\b(?:for|of|summari[sz]ing|describing|für|zu|pour|de|para|based on"
+    r"|à)\b[^.\n]{0,20}?"
+    + r"\b(?:this|the|our|following|above|diese[ns]?|das|die|dieser|unsere|cette|la|notre|esta|nuestra|a|el"
+    r"|este) (?:\w+ )?"
     + _CONVERSATION
     + rf"|\b(?:give|find) (?:this|our|the) {_CONVERSATION} an?(?: \w+){{0,2}} (?:title|name)\b"
     + rf"|\A\s*(?:please )?(?:name|title) (?:this|our) {_CONVERSATION}(?=[.:!]|\s*\Z)",
@@ -94,17 +100,21 @@ _TOPIC = Phrases(
     "topic follow followup next",
     any_of(
         r"\b(?:indicates?|starts?|begins?|is) (?:this )?a new (?:conversation )?topic\b|\bnew topic or (?:a )?continu",
-        r"\b(?:suggest|generate|predict|propose)\b[^.\n]{0,40}\b(?:follow-?up|next) (?:questions?|prompts?|messages?|replies)\b"
+        r"\b(?:suggest|generate|predict|propose)\b[^.\n]{0,40}\b(?:follow-?up|next) (?:questions?|prompts?"
+        r"|messages?|replies)\b"
         r"[^.\n]{0,60}\b(?:user|conversation|chat|history|above|discussion)\b",
     ),
 )
 _QUESTION = re.compile(
-    r"\s*(?:how|why|what|when|where|who|should|is|are|does|do|can you explain|wie|warum|was|comment|pourquoi|cómo|qué)\b"
+    r"\s*(?:how|why|what|when|where|who|should|is|are|does|do|can you explain|wie|warum|was|comment|pourquoi|cómo"
+    r"|qué)\b"
 )
 
 _SUMMARIZE = Phrases(
-    "summarize summarise summarizing summarising sum recap condense tl tldr summary zusammenzufassen zusammenfassen zusammen "
-    "zusammenfassung fass fasse résume résumer résumé résumez resume resumir resumen resúmeme riassumi key main most wichtigste "
+    "summarize summarise summarizing summarising sum recap condense tl tldr summary zusammenzufassen "
+    "zusammenfassen zusammen "
+    "zusammenfassung fass fasse résume résumer résumé résumez resume resumir resumen resúmeme riassumi key main "
+    "most wichtigste "
     "points puntos",
     any_of(
         r"\bsummari[sz](?:e|ing)\b|\bsum up\b|\brecap\b|\bcondense\b|\btl;?dr\b",
@@ -118,16 +128,19 @@ _SUMMARIZE = Phrases(
 )
 _GIVEN = re.compile(
     any_of(
-        r"\b(?:this|these|following|below|above|attached|given|pasted|diese[nrms]?|folgende[nrms]?|obige[nrms]?|angehängte\w*"
+        r"\b(?:this|these|following|below|above|attached|given|pasted|diese[nrms]?|folgende[nrms]?|obige[nrms]?"
+        r"|angehängte\w*"
         r"|ce|cet|cette|ces|suivante?s?|ci-dessous|ci-joint|este|esta|estos|siguientes?|adjunto)\b",
-        r"\b(?:our|the|unser\w*|notre|nuestra) (?:\w+ )?(?:conversation|chat|discussion|gespräch|unterhaltung|conversación)\b",
+        r"\b(?:our|the|unser\w*|notre|nuestra) (?:\w+ )?(?:conversation|chat|discussion|gespräch|unterhaltung"
+        r"|conversación)\b",
     )
 )
 _TALK = re.compile(
     any_of(
         r"\b(?:our|this|the|unser\w*|dieses|notre|cette|nuestra|esta) (?:whole |entire |ganzes )?"
         r"(?:conversation|chat|discussion|gespräch|unterhaltung|conversación)\b",
-        r"\bwhat we (?:did|have done|discussed|talked about|covered)\b|\bso far\b|\bbisher\b|\bjusqu'ici\b|\bhasta ahora\b",
+        r"\bwhat we (?:did|have done|discussed|talked about|covered)\b|\bso far\b|\bbisher\b|\bjusqu'ici\b"
+        r"|\bhasta ahora\b",
     )
 )
 _COLON = re.compile(r"[:：\n][ \n]")
@@ -178,7 +191,7 @@ def asks_for_a_title(wording: Wording) -> bool:
 
 
 def asks_for_a_summary(wording: Wording, has_file: bool, turns: int) -> bool:
-    """Worded as a request to summarize, and what is to be summarized is given: in the text, a file, or earlier turns."""
+    """Worded as a request to summarize, and what to summarize is given: in the text, a file, or earlier turns."""
     text = wording.lower
     asked = _SUMMARIZE.search(wording, 0, 400) or _SUMMARIZE.search(wording, max(0, len(text) - 300))
     if asked is None:

@@ -7,18 +7,16 @@ from enum import IntEnum
 
 from router.request.language import FENCE, canonical, files_in, is_language_named, languages_in_context, shape_of
 from router.request.vocabulary import EVERYDAY, PROGRAMMING, SHARED
-from router.request.wording import Phrases, Wording, any_of
+from router.request.wording import Phrases, Wording, any_of, words
 
 __all__ = ["Evidence", "evidence_in", "is_coding_prompt", "offers_coding_tools"]
 
-_TOOLS = frozenset(
-    """
+_TOOLS = words("""
     bash shell local_shell exec exec_command run_shell_command run_command run_commands run_terminal_cmd terminal
     run_in_terminal execute_command execute_bash edit multiedit edit_file write write_file write_to_file create_file
     create_new_file apply_patch editor file_editor text_editor replace_in_file str_replace_editor search_and_replace
     str_replace_based_edit_tool insert_content edit_existing_file insert_edit_into_file
-    """.split()
-)
+    """)
 
 _AGENT = re.compile(
     r"\b(?:you are|you're|act as|as) (?:an? |the |\w+, (?:an? )?)?"
@@ -27,7 +25,8 @@ _AGENT = re.compile(
         r"software (?:engineer|developer|engineering \w+)",
         r"coding (?:agent|assistant|partner|tool|expert)",
         r"programming (?:assistant|agent|expert|partner)",
-        r"(?:web|full[- ]stack|back-?end|front-?end|python|java|javascript|rust|go) (?:developer|engineer|programmer|expert)",
+        r"(?:web|full[- ]stack|back-?end|front-?end|python|java|javascript|rust|go) (?:developer|engineer"
+        r"|programmer|expert)",
         r"pair[- ]programmer",
         r"programmer",
         r"code (?:editor|reviewer|assistant|generator)",
@@ -38,11 +37,12 @@ _AGENT = re.compile(
 )
 
 _TRACE_HINTS = (
-    "Traceback", "   at ", "\tat ", 'File "', "panicked", "error[", "npm ERR!", "undefined reference", "egmentation fault",
-    "Exception in", ": error", ": warning", "fatal error", "error TS", "diff --git", "@@ -", "--- a/", "+++ b/",
+    "Traceback", "   at ", "\tat ", 'File "', "panicked", "error[", "npm ERR!", "undefined reference",
+    "egmentation fault", "Exception in", ": error", ": warning", "fatal error", "error TS", "diff --git", "@@ -", "--- a/", "+++ b/",
 )  # fmt: skip
 _TRACE = re.compile(
-    r"Traceback \(most recent call last\)|^\s+at .{1,200}\(.{1,200}:\d+(?::\d+)?\)|^\s*File \"[^\"\n]{1,200}\", line \d+"
+    r"Traceback \(most recent call last\)|^[ \t]+at .{1,200}\(.{1,200}:\d+(?::\d+)?\)"
+    r"|^[ \t]*File \"[^\"\n]{1,200}\", line \d+"
     r"|thread '[^'\n]{1,80}' panicked|\bpanicked at\b|\berror\[E\d{4}\]|\bnpm ERR!|undefined reference to"
     r"|[Ss]egmentation fault|Exception in thread|^[\w./-]+:\d+:\d*:? (?:error|warning|fatal error)\b|\bfatal error: "
     r"|\berror TS\d{4}|^diff --git |^@@ -\d+(?:,\d+)? \+\d+|^--- a/|^\+\+\+ b/",
@@ -56,15 +56,21 @@ _MAKE = any_of(
     r"escrib\w+|crea|crear|genera\w*|implementa\w*|programa|desarrolla|dame|necesito",
 )
 _NO_CODE_BEFORE = (
-    r"(?!movie|film|video|play\b|podcast|radio|tv\b|comedy|drama|youtube|speech|sketch|wedding|stage|theat|call\b|zip|postal|area|"
-    r"country|qr\b|gift|access|door|cheat|diall?ing|training|workout|study|concert|television|exercise|fitness|dress|discount|"
+    r"(?!movie|film|video|play\b|podcast|radio|tv\b|comedy|drama|youtube|speech|sketch|wedding|stage|theat|call\b"
+    r"|zip|postal|area|"
+    r"country|qr\b|gift|access|door|cheat|diall?ing|training|workout|study|concert|television|exercise|fitness"
+    r"|dress|discount|"
     r"promo|morse|body|liver)"
 )
 _REQUEST = Phrases(
-    "function funktion fonction función script skript regex regexp regular regulären expression expresión sql mysql postgres "
-    "graphql mongodb requête consulta unit integration bash shell git curl linux sed awk dockerfile docker makefile cron "
-    "crontab rest api endpoint web webscraper scraper crawler parser linked binary hash hashmap react vue svelte angular html css github python "
-    "java javascript typescript rust kotlin swift ruby php go c code codesnippet decorator webserver discord telegram slack "
+    "function funktion fonction función script skript regex regexp regular regulären expression expresión sql "
+    "mysql postgres "
+    "graphql mongodb requête consulta unit integration bash shell git curl linux sed awk dockerfile docker "
+    "makefile cron "
+    "crontab rest api endpoint web webscraper scraper crawler parser linked binary hash hashmap react vue svelte "
+    "angular html css github python "
+    "java javascript typescript rust kotlin swift ruby php go c code codesnippet decorator webserver discord "
+    "telegram slack "
     "chrome program klasse class classe clase bashskript shellskript pythonskript sqlabfrage",
     rf"\b{_MAKE} (?:{_NO_CODE_BEFORE}[\w'’#+.-]+[ ,]+){{0,7}}?"
     + any_of(
@@ -89,7 +95,8 @@ _REQUEST = Phrases(
     + r"\b",
 )
 _ON_CODE = Phrases(
-    "code function script bug compiler unit stack stacktrace regex query codebase source fonction funktion función código fehler "
+    "code function script bug compiler unit stack stacktrace regex query codebase source fonction funktion "
+    "función código fehler "
     "pull python java c rust",
     r"\b"
     + any_of(
@@ -110,28 +117,39 @@ _ON_CODE = Phrases(
     + r"\b(?! of (?:conduct|ethics|hammurabi|honou?r|silence|the|a)\b)(?! word| name| spray)",
 )
 _TERMS = Phrases(
-    "refactor refaktor stack stacktrace segfault null nullpointer merge git pull npm pip pip3 docker kubectl unit unittest "
-    "compile compilerfehler syntax syntaxfehler erreur error type typehints docstring regex useeffect usestate usememo usecallback "
-    "async foreign sql code codebase pytest eslint webpack cargo cmake off borrow goroutine cors static source quellcode código repo "
+    "refactor refaktor stack stacktrace segfault null nullpointer merge git pull npm pip pip3 docker kubectl "
+    "unit unittest "
+    "compile compilerfehler syntax syntaxfehler erreur error type typehints docstring regex useeffect usestate "
+    "usememo usecallback "
+    "async foreign sql code codebase pytest eslint webpack cargo cmake off borrow goroutine cors static source "
+    "quellcode código repo "
     "segmentation page tail makefile dockerfile x86 arm repo "
-    "commit handling complexity notation regulären ausdruck expression expresión overflow condition leak prompt command awk tests pruebas abstract garbage",
+    "commit handling complexity notation regulären ausdruck expression expresión overflow condition leak prompt "
+    "command awk tests pruebas abstract garbage",
     r"\b"
     + any_of(
         r"(?:refactor|refaktorier|refactoris|refactoriza)\w*",
-        r"stack ?traces?|segfaults?|(?:segmentation|page) fault|null ?pointer|merge conflicts?|off-by-one|tail recursion",
-        r"git (?:rebase|commit|push|pull|merge|checkout|stash|bisect|blame|log|cherry-pick|reset|clone|diff|add|branch|revert"
+        r"stack ?traces?|segfaults?|(?:segmentation|page) fault|null ?pointer|merge conflicts?|off-by-one|tail "
+        r"recursion",
+        r"git (?:rebase|commit|push|pull|merge|checkout|stash|bisect|blame|log|cherry-pick|reset|clone|diff|add"
+        r"|branch|revert"
         r"|submodules?)\b",
-        r"pull requests?|code (?:reviews?|snippet|smell|coverage)|codebase|source code|quellcode|code source|código fuente",
+        r"pull requests?|code (?:reviews?|snippet|smell|coverage)|codebase|source code|quellcode|code source"
+        r"|código fuente",
         r"npm (?:install|run|start|test|ci|i)\b|pip3? install|docker (?:run|build|compose|exec|logs)|kubectl",
         r"cargo (?:build|test|run|check)|cmake|pytest|eslint|webpack|makefile|dockerfile",
-        r"unit[- ]?tests?|tests unitaires|pruebas unitarias|abstract class(?:es)?|garbage collect\w*|type ?hints?|docstrings?|regex(?:es|p)?\b|use(?:effect|state|memo|callback)\b|async/await",
+        r"unit[- ]?tests?|tests unitaires|pruebas unitarias|abstract class(?:es)?|garbage collect\w*|type ?hints?"
+        r"|docstrings?|regex(?:es|p)?\b|use(?:effect|state|memo|callback)\b|async/await",
         r"compil(?:er|ation|ing|e) (?:error|warning)s?|compilerfehler|syntax ?(?:error|fehler)",
         r"erreur de (?:syntaxe|compilation)|error de (?:sintaxis|compilación)",
         r"foreign keys?|sql[- ](?:quer(?:y|ies)|injection|abfrage|joins?)",
         r"borrow checker|goroutines?|cors (?:error|issue|header|policy)|static method|(?:x86|arm) assembly",
-        r"in my (?:code|repo|codebase)\b|(?:last|previous|latest|wrong) commit\b|error handling\b|(?:time|space) complexity\b",
-        r"big[- ]o (?:of|notation)|regulär\w+ ausdr\w+|regular expressions?|expressions? régulières?|expresi(?:ón|ones) regular",
-        r"stack overflow\b|awk\b|race conditions?\b|memory leaks?\b|(?:command|shell) prompt\b|command[- ]line (?:tool|option|arg)",
+        r"in my (?:code|repo|codebase)\b|(?:last|previous|latest|wrong) commit\b|error handling\b|(?:time|space) "
+        r"complexity\b",
+        r"big[- ]o (?:of|notation)|regulär\w+ ausdr\w+|regular expressions?|expressions? régulières?|expresi(?:ón"
+        r"|ones) regular",
+        r"stack overflow\b|awk\b|race conditions?\b|memory leaks?\b|(?:command|shell) prompt\b|command[- ]line "
+        r"(?:tool|option|arg)",
     ),
 )
 _ERROR_NAME = re.compile(r"\b[A-Z][A-Za-z]+(?:Error|Exception)\b")

@@ -70,9 +70,7 @@ def dialect_of(path: str) -> str:
 
 def _read_items(data: dict[str, Any]) -> list[Item]:
     items: list[Item] = []
-    for key in ("system", "instructions"):
-        if data.get(key):
-            items.append(Item(SYSTEM, data[key], data[key]))
+    items += [Item(SYSTEM, data[key], data[key]) for key in ("system", "instructions") if data.get(key)]
     messages = data.get("messages")
     if isinstance(messages, list):
         items += [_message(message) for message in messages]
@@ -82,10 +80,7 @@ def _read_items(data: dict[str, Any]) -> list[Item]:
         items += [_message(entry) if isinstance(entry, dict) else Item(USER, entry, entry) for entry in given]
     elif given is not None:
         items.append(Item(USER, given, given))
-    for key in ("suffix", "documents"):
-        if data.get(key):
-            items.append(Item(OTHER, data[key], data[key]))
-    return items
+    return items + [Item(OTHER, data[key], data[key]) for key in ("suffix", "documents") if data.get(key)]
 
 
 def _message(message: Any) -> Item:
@@ -174,7 +169,7 @@ def _is_image_file(part: dict[str, Any]) -> bool:
 
 
 class Conversation:
-    """The items of one request, and what can be told from them. Each answer is worked out once, when first asked for."""
+    """The items of one request, and what they tell. Each answer is worked out once, when first asked for."""
 
     __slots__ = ("_first", "_last", "_media", "_system", "_texts", "_turns", "items")
 
@@ -204,7 +199,7 @@ class Conversation:
 
     @property
     def text(self) -> str:
-        """The latest real user turn; what harnesses wrap around it is gone. "" when there is none or it has no words."""
+        """The latest real user turn, unwrapped; "" when there is none or it has no words."""
         return self._user_text(self.last) if self.last >= 0 else ""
 
     @property

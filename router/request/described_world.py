@@ -1,10 +1,10 @@
-"""Signs that a turn asks to predict, simulate or plan in a state that it describes: tracks and wagons, blocks, grids."""
+"""Signs that a turn asks to predict, simulate or plan in a state that it describes: tracks, blocks, grids."""
 
 from __future__ import annotations
 
 import re
 
-from router.request.wording import Phrases, Wording, any_of
+from router.request.wording import Phrases, Wording, any_of, words
 
 __all__ = ["asks_about_a_world", "is_world_prompt"]
 
@@ -14,12 +14,15 @@ _PROMPT = re.compile(
 )
 
 _LISTING = Phrases(
-    "track tracks gleis voie vía tower peg pegs rod rods pole stack pile stapel room cell column shelf box bin bins tank jar "
-    "jars jug jugs bucket slot tube bowl zone station platform lane dock siding cup cups basket container depot floor queue "
+    "track tracks gleis voie vía tower peg pegs rod rods pole stack pile stapel room cell column shelf box bin "
+    "bins tank jar "
+    "jars jug jugs bucket slot tube bowl zone station platform lane dock siding cup cups basket container depot "
+    "floor queue "
     "bank row rows square light valve door drawer varilla poste stab",
     r"\b"
     + any_of(
-        r"tracks?|gleis|voie|vía|towers?|pegs?|rods?|poles?|stacks?|piles?|stapel|rooms?|cells?|columns?|shelf|box|bins?",
+        r"tracks?|gleis|voie|vía|towers?|pegs?|rods?|poles?|stacks?|piles?|stapel|rooms?|cells?|columns?|shelf"
+        r"|box|bins?",
         r"tanks?|jars?|jugs?|buckets?|slots?|tubes?|bowls?|zones?|stations?|platforms?|lanes?|docks?|sidings?|cups?",
         r"baskets?|containers?|depots?|floors?|queues?|banks?|rows?|squares?|lights?|valves?|doors?|drawers?",
         r"varilla|poste|stab",
@@ -33,18 +36,21 @@ _LISTING = Phrases(
 )
 _PLACE = Phrases(
     "track siding peg rod stack gleis voie vía tower room cell shelf cup box",
-    r"\b(?:on|at|in|from|to|onto|auf|von|sur|en) (?:track|siding|peg|rod|stack|gleis|voie|vía|tower|room|cell|shelf|cup|box) "
+    r"\b(?:on|at|in|from|to|onto|auf|von|sur|en) (?:track|siding|peg|rod|stack|gleis|voie|vía|tower|room|cell"
+    r"|shelf|cup|box) "
     r"(?:\d{1,2}|[a-z])\b",
 )
 _SETTING = Phrases(
     "pegs rods tracks stacks towers jugs cups sidings tubes jars blocks disks discs wagons stapel gleise gleisen",
-    r"\b(?:two|three|four|five|six|\d|zwei|drei|vier|deux|trois|dos|tres) (?:pegs|rods|tracks|stacks|towers|jugs|cups|sidings|tubes"
+    r"\b(?:two|three|four|five|six|\d|zwei|drei|vier|deux|trois|dos|tres) (?:pegs|rods|tracks|stacks|towers|jugs"
+    r"|cups|sidings|tubes"
     r"|jars|blocks|disks|discs|wagons|stapel|gleisen?)\b",
 )
 _RELATION = re.compile(
     r"\b"
     + any_of(
-        r"[A-Z]\d? (?:is |are |sits |stands |lies )?(?:on top of|on|under|beside|left of|right of|liegt auf|est sur|está sobre) "
+        r"[A-Z]\d? (?:is |are |sits |stands |lies )?(?:on top of|on|under|beside|left of|right of|liegt auf|est "
+        r"sur|está sobre) "
         r"(?:block )?(?:[A-Z]\d?\b|(?:the |dem |la )?(?:table|[Tt]isch|mesa|floor))",
         r"(?:[Bb]lock|[Cc]ube|[Dd]is[kc]|[Cc]rate|Würfel|Klotz|[Bb]loc|[Bb]loque)s? (?:[A-Z]|\d|red|blue|green) "
         r"(?:is|are|sits|liegt|est|está)\b",
@@ -55,7 +61,8 @@ _RELATION = re.compile(
 )
 _COORDINATE = re.compile(r"\(\s*-?\d{1,3}\s*,\s*-?\d{1,3}\s*\)")
 _SPACE = Phrases(
-    "grid maze labyrinth robot agent board map gridworld rover drone warehouse gitter roboter grille cuadrícula laberinto",
+    "grid maze labyrinth robot agent board map gridworld rover drone warehouse gitter roboter grille cuadrícula "
+    "laberinto",
     r"\b(?:grid|maze|labyrinth|robot|agent|board|map|gridworld|rover|drone|warehouse|gitter|roboter|grille|cuadrícula"
     r"|laberinto)\b",
 )
@@ -71,7 +78,8 @@ _STATE = Phrases(
     ),
 )
 _PUZZLE = Phrases(
-    "hanoi hanoï hanói block blocks blocksworld blockworld sokoban missionaries puzzle game water shunting switch switchyard rush "
+    "hanoi hanoï hanói block blocks blocksworld blockworld sokoban missionaries puzzle game water shunting "
+    "switch switchyard rush "
     "lights grid gridworld frozen frozenlake tic tictactoe wolf loup lobo jug jugs strips pddl",
     r"\b"
     + any_of(
@@ -93,7 +101,8 @@ _MOTION = re.compile(
         r"|\d+ (?:steps?|floors?|cells?|squares?|met(?:re|er)s?|units?))\b",
         r"(?:[Ee]levator|[Ll]ift|[Rr]obot|[Tt]rain|[Ww]agon|marble|token|rover|drone|key|ball|coin) (?:\w+ )?"
         r"(?:is|starts?|stands|sits) (?:on|at|in|under|facing)\b",
-        r"(?:[Mm]oves?|[Pp]uts?|[Pp]laces?|[Pp]ours?|[Pp]ush(?:es)?|[Ss]lides?|[Ss]waps?|[Ss]hunts?|[Tt]akes?|[Uu]nstacks?"
+        r"(?:[Mm]oves?|[Pp]uts?|[Pp]laces?|[Pp]ours?|[Pp]ush(?:es)?|[Ss]lides?|[Ss]waps?|[Ss]hunts?|[Tt]akes?"
+        r"|[Uu]nstacks?"
         r"|[Ss]tacks?|carr(?:y|ies)|[Vv]erschieb\w*|[Bb]eweg\w*|[Dd]éplac\w+|[Mm]uev\w+|[Mm]over?) "
         r"(?:the |block |disk |wagon |[Ww]agen |car |disc |le |la |el |den |die )?"
         r"(?:[A-Z]\d?\b|marble|key|ball|coin|top|left|middle|right|red|blue|green|smallest)",
@@ -103,10 +112,13 @@ _MOTION = re.compile(
 _ASK = re.compile(
     r"\b"
     + any_of(
-        r"what (?:happens|will happen|would happen|is the result|is (?:on|in|at|under)\b|does (?:it|the \w+) look like|state)",
-        r"what are the contents|(?:what|which) (?:moves?|actions?)\b|predict|simulat|plan\b|(?:il)?legal\b|is it possible|solve\b|best move",
+        r"what (?:happens|will happen|would happen|is the result|is (?:on|in|at|under)\b|does (?:it|the \w+) "
+        r"look like|state)",
+        r"what are the contents|(?:what|which) (?:moves?|actions?)\b|predict|simulat|plan\b|(?:il)?legal\b|is it "
+        r"possible|solve\b|best move",
         r"(?:next|resulting|final|new|successor|goal|end) (?:state|configuration|position|layout|board|generation)\b",
-        r"state (?:after\w*|now)\b|after (?:that|this|the|these|each|all|\d|\w+ing\b)|what do(?:es)? (?:each|every|the)\b|(?:sequence|list) of (?:moves|actions|steps)",
+        r"state (?:after\w*|now)\b|after (?:that|this|the|these|each|all|\d|\w+ing\b)|what do(?:es)? (?:each"
+        r"|every|the)\b|(?:sequence|list) of (?:moves|actions|steps)",
         r"(?:how many|fewest|minimum|minimal|optimal|least) (?:\w+ )?(?:moves|steps|actions|pours|trips|number)",
         r"shortest (?:path|plan|route|sequence)|moves?\b|where (?:is|are|will|would|does|do)\b|get (?:across|to)\b",
         r"which (?:track|peg|tower|cup|box|room|floor|cell|way|stack)|reach\b|measure exactly\b",
@@ -128,12 +140,13 @@ _EXPLICIT = Phrases(
 )
 
 
-_RELATION_STEMS = frozenset("bcdefghjklmnopqrstuvwxyz") | frozenset(
-    "bloc cube disk disc crat würf klot red blue gree yell blac whit clea onta hold hand".split()
+_RELATION_STEMS = words(
+    "b c d e f g h j k l m n o p q r s t u v w x y z "
+    "bloc cube disk disc crat würf klot red blue gree yell blac whit clea onta hold hand"
 )
-_MOTION_STEMS = frozenset(
-    "goes move trav turn driv step walk ride roll face faci head elev lift robo trai wago marb toke rove dron key ball coin put "
-    "puts plac pour push slid swap shun take unst stac carr vers bewe dépl muev mov".split()
+_MOTION_STEMS = words(
+    "goes move trav turn driv step walk ride roll face faci head elev lift robo trai wago marb toke rove dron key ball "
+    "coin put puts plac pour push slid swap shun take unst stac carr vers bewe dépl muev mov"
 )
 
 

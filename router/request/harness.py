@@ -126,7 +126,7 @@ _CLAIMS = (("kilo code", "kilo"), ("cline", "cline"), ("open webui", "open-webui
 
 
 def name_of(header: Callable[[str], str], system: str, tools: tuple[str, ...]) -> str:
-    """A name of HARNESSES. `header(name)` is "" for one that is absent; `system` is the system prompt or its beginning."""
+    """A name of HARNESSES. `header(name)` is "" for an absent one; `system` is the system prompt or its beginning."""
     originator = header("originator")
     if originator:
         for prefix, name in _ORIGINATORS:

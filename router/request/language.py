@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from router.request.wording import Phrases, Wording
+from router.request.wording import Phrases, Wording, words
 
 __all__ = [
     "FENCE",
@@ -53,15 +53,17 @@ _ALIASES = {
     }.items()
     for alias in aliases.split()
 }
-_KNOWN = frozenset(_ALIASES.values()) | frozenset(
+_KNOWN = frozenset(_ALIASES.values()) | words(
     """
-    java php swift scala lua r dart zig nim css vue svelte toml graphql assembly matlab verilog vhdl fortran cobol proto cmake nix
-    """.split()
+    java php swift scala lua r dart zig nim css vue svelte toml graphql assembly matlab verilog vhdl fortran cobol proto
+    cmake nix
+    """
 )
-_ENDINGS = """
-    py pyi js mjs cjs jsx ts tsx rs go java kt kts c h cc cpp cxx hpp cs rb php swift scala sh bash zsh ps1 pl lua jl hs ex exs
-    erl clj ml dart zig nim sql html css scss vue svelte tf proto gradle sol ipynb
-""".split()
+_ENDINGS = words(
+    "py pyi js mjs cjs jsx ts tsx rs go java kt kts c h cc cpp cxx hpp cs rb php swift scala sh bash zsh ps1 pl lua jl "
+    "hs ex exs erl clj ml dart zig nim sql html css scss vue svelte tf proto gradle sol ipynb"
+)
+
 
 FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)[ \t]*\{?\.?([\w+#.-]*)", re.MULTILINE)
 """An opening (or closing) code fence; group 1 is what it says of the language."""
@@ -75,14 +77,16 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (
             "python",
             ("def ", "import ", "class ", "elif ", "for ", "Traceback ("),
-            r"^Traceback \(most recent call last\)|^[ \t]*(?:async )?def \w+\(.*\).*:[ \t]*(?:#.*)?$|^from [\w.]+ import \w"
+            r"^Traceback \(most recent call last\)|^[ \t]*(?:async )?def \w{1,60}\([^\n]{0,200}\)[^\n)]{0,80}:[ \t]*(?:#.*)?$|^from "
+            r"[\w.]+ import \w"
             r"|^[ \t]*class \w+(?:\([\w., ]*\))?:[ \t]*$|^[ \t]*elif .*:[ \t]*$|\bdef \w+\([\w, =*:]*\):"
             r"|^[ \t]*for \w[\w, ]{0,20} in [^\n]{1,80}:[ \t]*\n[ \t]+\S",
         ),
         (
             "rust",
             ("fn ", "let mut ", "impl", "error[E"),
-            r"\bfn \w+(?:<[^>\n]{0,40}>)?\([^)\n]{0,120}\)[^;\n]{0,60}\{|\blet mut \w|\bimpl(?:<\w+>)? \w+ for \w|error\[E\d{4}\]",
+            r"\bfn \w+(?:<[^>\n]{0,40}>)?\([^)\n]{0,120}\)[^;\n]{0,60}\{|\blet mut \w|\bimpl(?:<\w+>)? \w+ for \w"
+            r"|error\[E\d{4}\]",
         ),
         (
             "go",
@@ -108,7 +112,7 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = tuple(
             "java",
             ("public ", "System.out.", ".java:"),
             r"\bpublic (?:static |final |abstract )*(?:class|void|int|String|boolean)\b|\bSystem\.out\."
-            r"|^\s+at [\w.$]+\(\w+\.java:\d+\)",
+            r"|^[ \t]+at [\w.$]+\(\w+\.java:\d+\)",
         ),
         ("kotlin", ("fun ", "data class "), r"\bfun \w+\([^)\n]{0,120}\)[^;\n]{0,40}[{=]|\bdata class \w+\("),
         (
@@ -119,7 +123,8 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (
             "javascript",
             ("console.log(", "const ", "let ", "var ", "function", "=> ", "require(", "module.exports"),
-            r"\bconsole\.log\(|\b(?:const|let|var) [\w{}\[\], ]+ = |\bfunction\*? ?\w*\([^)\n]{0,120}\) ?\{|\) => [{(\w]"
+            r"\bconsole\.log\(|\b(?:const|let|var) [\w{}\[\], ]+ = |\bfunction\*? ?\w*\([^)\n]{0,120}\) ?\{|\) "
+            r"=> [{(\w]"
             r"|\brequire\(['\"]|\bmodule\.exports",
         ),
         ("php", ("<?php", "$this->"), r"<\?php|\$this->"),
@@ -139,37 +144,43 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (
             "bash",
             ("#!/", "$ ", "sudo ", "pip install ", "npm install ", "apt install ", "apt-get install "),
-            r"^#!/(?:usr/)?bin/(?:env )?(?:ba|z)?sh|^\$ [a-z]|^\s*(?:sudo |pip install |npm install |apt(?:-get)? install )",
+            r"^#!/(?:usr/)?bin/(?:env )?(?:ba|z)?sh|^\$ [a-z]|^[ \t]*(?:sudo |pip install |npm install "
+            r"|apt(?:-get)? install )",
         ),
-        ("ruby", ("def ", "puts ", ".each do |"), r"^\s*def \w+(?:\([^)\n]{0,80}\))?\s*$|\bputs ['\"]|\.each do \|"),
+        ("ruby", ("def ", "puts ", ".each do |"), r"^[ \t]*def \w+(?:\([^)\n]{0,80}\))?\s*$|\bputs ['\"]|\.each do \|"),
     )
 )
 
 SURE_NAMES = Phrases(
-    "javascript typescript golang kotlin c php powershell bash sql postgresql mysql haskell elixir html css perl matlab ocaml "
+    "javascript typescript golang kotlin c php powershell bash sql postgresql mysql haskell elixir html css perl "
+    "matlab ocaml "
     "clojure cobol fortran solidity graphql dockerfile makefile terraform",
-    r"(?<![\w.])(?:javascript|typescript|golang|kotlin|c\+\+|c#|php|powershell|bash|sql|postgresql|mysql|haskell|elixir|html|css|perl"
+    r"(?<![\w.])(?:javascript|typescript|golang|kotlin|c\+\+|c#|php|powershell|bash|sql|postgresql|mysql|haskell"
+    r"|elixir|html|css|perl"
     r"|matlab|ocaml|clojure|cobol|fortran|solidity|graphql|dockerfile|makefile|terraform)(?![\w+#])",
 )
 """Names that mean a language wherever they stand."""
 
 _THINGS = (
-    r"(?:scripts?|code|functions?|class(?:es)?|programs?|lists?|dict(?:ionary)?|decorators?|module|package|library|snippet"
-    r"|traceback|exception|generators?|lambda|enum|struct|trait|crate|macro|interface|streams?|gem|developer|programming"
+    r"(?:scripts?|code|functions?|class(?:es)?|programs?|lists?|dict(?:ionary)?|decorators?|module|package"
+    r"|library|snippet"
+    r"|traceback|exception|generators?|lambda|enum|struct|trait|crate|macro|interface|streams?|gem|developer"
+    r"|programming"
     r"|compiler|app|api|server|file|project|tests?|regex|syntax|errors?|async|backend|borrow)"
 )
 _IN_CONTEXT = re.compile(
     r"\b(?:[Ii]n|[Uu]sing|[Ww]ith|[Ww]ritten in|auf|mit|en|avec|con) (?:([Pp]ython|Rust|PHP|C\+\+|C#)(?!\w)"
     r"|(rust|Go|[Jj]ava|[Rr]uby|Swift|Scala|Dart|Julia|R|C|[Ll]ua|Zig|Erlang)"
-    rf"(?= *(?:[.,;:?!)\n]|$| (?:{_THINGS}|\d|to|that|which|using|and|with|without|how|for|der|die|das|que|qui|pour|para)\b)))"
+    rf"(?= *(?:[.,;:?!)\n]|$| (?:{_THINGS}|\d|to|that|which|using|and|with|without|how|for|der|die|das|que|qui"
+    rf"|pour|para)\b)))"
     rf"|\b([Pp]ython|[Rr]ust|[Jj]ava|[Rr]uby|Swift|Scala|Dart|Go|Julia|Lua|C\+\+|C#) (?:\d(?:\.\d+)? ?)?{_THINGS}\b"
 )
 _LOOSE_NAME = re.compile(
     r"\b(?:[Ii]n|[Uu]sing|[Ww]ith|mit|en|avec|con) (?:Java|Ruby|Swift|Scala|Dart|Julia|Lua)\b"
     r"|(?<!\A)\b(?:React|Angular|Flask|Flutter|Rails)\b"
 )
-_LOOSE_STEMS = frozenset("java ruby swif scal dart juli lua reac angu flas flut rail".split())
-_CONTEXT_STEMS = frozenset("pyth rust go java ruby swif scal dart juli r c lua zig erla php".split())
+_LOOSE_STEMS = words("java ruby swif scal dart juli lua reac angu flas flut rail")
+_CONTEXT_STEMS = words("pyth rust go java ruby swif scal dart juli r c lua zig erla php")
 
 
 def language_of(text: str) -> str:

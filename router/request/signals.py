@@ -36,7 +36,7 @@ _JSON_FORMATS = ("json_schema", "json_object")
 class Signals:
     """The signals of one request, as attributes. No request, however wrong its types, makes one of them raise.
 
-    A slot is empty until its signal is asked for: then Python calls `__getattr__`, once, and the slot answers from then on.
+    A slot is empty until its signal is asked for: then Python calls `__getattr__`, once; later the slot answers.
     """
 
     __slots__ = (*(name for name in NAMES if name != "header"), "conversation", "envelope", "now", "session")
@@ -161,9 +161,9 @@ def _session(signals: Signals) -> str:
             return value
     data = signals.envelope.data
     metadata = data.get("metadata")
-    for value in (data.get("prompt_cache_key"), metadata.get("user_id") if isinstance(metadata, dict) else None):
-        if isinstance(value, str) and value:
-            return value
+    for given in (data.get("prompt_cache_key"), metadata.get("user_id") if isinstance(metadata, dict) else None):
+        if isinstance(given, str) and given:
+            return given
     seed = f"{signals.system}\0{signals.conversation.first_text}"
     return hashlib.blake2b(seed.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

@@ -79,7 +79,7 @@ def task_of(
     harness: str,
     header: Callable[[str], str],
 ) -> str:
-    """A name of TASKS. Reads at most 4,000 characters of the turn for code and 1,800 for wording: the cost is bounded whatever the request's size."""
+    """A name of TASKS. Of the turn, 4,000 characters are read for code and 1,800 for wording, whatever its length."""
     for prefix, task in _BY_PATH:
         if path.startswith(prefix):
             return task

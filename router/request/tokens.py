@@ -8,32 +8,21 @@ from typing import Any
 import orjson
 
 from router.request.content import Conversation, Media
+from router.request.wording import words
 
 __all__ = ["AUDIO", "FILE", "IMAGE", "estimate", "prompt_tokens"]
 
 IMAGE = 1200
-"""Tokens counted for an image. A 1024x1024 picture costs 765 at OpenAI (high detail), some 1,370 at Qwen2.5-VL, 1,400 at
-Anthropic, each by its published formula; sizes are not looked at."""
+"""Tokens counted for an image. A 1024x1024 picture costs 765 at OpenAI (high detail), some 1,370 at Qwen2.5-VL, 1,400
+at Anthropic, each by its published formula; sizes are not looked at."""
 AUDIO = 600
 """Tokens counted for a piece of audio: a minute at ten tokens a second."""
 FILE = 3000
 """Tokens counted for a file whose text only the backend extracts: some two pages with their images."""
 
 _MESSAGE = 4
-_TEXT_KEYS = frozenset(
-    (
-        "text",
-        "content",
-        "output",
-        "arguments",
-        "input",
-        "name",
-        "thinking",
-        "reasoning_content",
-        "tool_calls",
-        "function",
-    )
-    + ("summary", "refusal")
+_TEXT_KEYS = words(
+    "text content output arguments input name thinking reasoning_content tool_calls function summary refusal"
 )
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DIGITS = b"0123456789"
@@ -81,9 +70,7 @@ def prompt_tokens(data: dict[str, Any], conversation: Conversation, media: Media
     tokens = _MESSAGE * len(conversation.items)
     for item in conversation.items:
         tokens += _collect(item.raw, texts)
-    for key in ("tools", "functions", "response_format", "output_config"):
-        if data.get(key):
-            texts.append(_json(data[key]))
+    texts += [_json(data[key]) for key in ("tools", "functions", "response_format", "output_config") if data.get(key)]
     layout = data.get("text")
     if isinstance(layout, dict) and layout.get("format"):
         texts.append(_json(layout["format"]))

@@ -33,19 +33,20 @@ PROGRAMMING = _with_plurals("""
 SHARED = _with_plurals("""
     function variable loop array debug bug database query schema repo repository deploy deployment server library
     module package script algorithm thread pointer inheritance button component container exception error generic
-    parse sort sorting leak join index migration command request response port fetch heap stack commit install
+    parse sort sorting leak join index migration command port fetch heap stack commit install
     import syntax path folder file build pipeline cache promise closure decorator interface parameter input output
     equal node render template macro memory timeout dependency configuration console shell override attribute
     dictionary login form submit submitting password hash expose endpoint patch injection bucket limiting implement
     renders fusionner branche segmento procedural react angular flask linux ubuntu android flutter pandas matplotlib
     kernel driver funktion fehler variablen sortiere sortieren fonction erreur función errores arreglo clase queries
     libraries repositories properties dictionaries dependencies classes boucle compile compiled compiling schleife
-    bash await curl
+    bash curl
 """)
 """Programmers mean something of their own by these; one alone says nothing, several in a short text do."""
 
 EVERYDAY = _with_plurals("""
-    string branch framework structure class method list tool element table queue tree graph log project test client
+    request response string branch framework structure class method list tool element table queue tree graph log
+    project test client
     property argument return print type key value hook state cell row column token session cookie header process
     performance version update upgrade plugin extension config environment terminal program code app website page
     browser instance object member abstract static private public host user put rate programa archivo conflit excel

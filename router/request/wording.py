@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["Phrases", "Wording", "any_of"]
+__all__ = ["Phrases", "Wording", "any_of", "words"]
 
 _WORD = re.compile(r"\w+")
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text that lists them."""
+    return frozenset(text.split())
 
 
 def any_of(*alternatives: str) -> str:

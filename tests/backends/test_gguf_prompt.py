@@ -88,10 +88,7 @@ def test_loop_controls_dates_and_generation_marks_work() -> None:
     ],
 )
 def test_a_template_cannot_leave_its_sandbox(attack: str) -> None:
-    try:
-        assert "class" not in render(attack).replace("&", "")
-    except BackendError as error:
-        assert error.status == 400
+    refusal(lambda: render(attack))
 
 
 def test_a_template_that_is_no_jinja_makes_the_model_unusable() -> None:
@@ -126,7 +123,7 @@ def test_a_field_of_a_wrong_value_is_refused_by_name(field: dict[str, Any]) -> N
 
 
 def test_null_means_absent_everywhere() -> None:
-    fields = "n temperature top_p max_tokens stop seed logit_bias logprobs top_logprobs stream_options".split()
+    fields = ["n", "temperature", "top_p", "max_tokens", "stop", "seed", "logit_bias", "logprobs", "stream_options"]
     request = read(dict.fromkeys(fields), chat=True, stream=False)
     assert request.max_tokens is None
     assert request.sampling.temperature == 0.8

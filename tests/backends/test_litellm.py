@@ -7,12 +7,15 @@ import json
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any
 
 import pytest
+from openai import AsyncOpenAI
 from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
@@ -22,7 +25,9 @@ from router.backends.litellm_errors import Redactor
 from router.backends.litellm_request import arguments
 from router.config.facts import Facts
 from router.config.schema import LitellmBackend as Spec
+from tests import tiny_gguf
 from tests.backends.provider import Provider
+from tests.signalbox import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -291,7 +296,7 @@ async def test_completions_and_embeddings_have_openai_s_shape_too() -> None:
     ("status", "body", "reason", "seen", "code"),
     [
         (400, {"message": "bad temperature", "code": "bad"}, "refused", 400, "bad"),
-        (400, {"message": "maximum context length is 10 tokens"}, "refused", 400, "context_length_exceeded"),
+        (400, {"message": "too long", "code": "context_length_exceeded"}, "refused", 400, "context_length_exceeded"),
         (401, {"message": f"Incorrect API key provided: {KEY}"}, "refused", 401, None),
         (404, {"message": "no such model"}, "refused", 404, None),
         (429, {"message": "slow down"}, "full", 429, None),
@@ -424,6 +429,45 @@ def test_known_secrets_and_what_looks_like_one_are_taken_out() -> None:
     redact = Redactor(["hunter22", None, ""])
     text = "hunter22 failed; sk-ant-abcdef1234, Bearer abc.def-ghi, https://x/?key=AbC123&a=1, AIza" + "x" * 30
     assert redact(text) == "*** failed; ***, Bearer *** https://x/?key=***&a=1, ***"
+
+
+@pytest.fixture(scope="module")
+def llama_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real llama.cpp server."""
+    pytest.importorskip("llama_cpp")
+    pytest.importorskip("starlette_context", reason="the server extra of llama-cpp-python is not installed")
+    model, port = tiny_gguf.write(tmp_path_factory.mktemp("gguf") / "tiny.gguf"), free_port()
+    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model), "--port", str(port), "--n_ctx", "512"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url, until = f"http://127.0.0.1:{port}/v1", perf_counter() + 60
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/models", timeout=2).read()
+                break
+            except OSError:
+                assert process.poll() is None
+                assert perf_counter() < until
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.real
+async def test_a_real_llama_cpp_server_says_through_litellm_what_it_says_directly(llama_server: str) -> None:
+    async with (
+        AsyncOpenAI(api_key=KEY, base_url=llama_server) as client,
+        running("openai/tiny", llama_server) as backend,
+    ):
+        direct = await client.chat.completions.create(
+            model="tiny", messages=[{"role": "user", "content": "hi"}], temperature=0, max_tokens=60
+        )
+        text = direct.choices[0].message.content
+        assert text
+        assert (await answered(backend, temperature=0, max_tokens=60))["choices"][0]["message"]["content"] == text
+        assert text_of(await streamed(backend, temperature=0, max_tokens=60)) == text
 
 
 IMPORT = """

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import pytest
 
 from tests.real.test_relay import post
 from tests.signalbox import Signalbox, free_port, signalbox
-from tests.upstream import upstream
+from tests.upstream import Upstream, upstream
 
 RULES = """
 version: 1
@@ -200,3 +201,34 @@ def test_it_is_ready_before_any_backend_is_and_says_who_is_missing() -> None:
         status, answer = proxy.get("/ready")
         assert status == 503
         assert "here: cannot connect to" in json.loads(answer)["reasons"][0]
+
+
+def test_without_a_rules_file_a_server_started_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one of the usual ports; skipped where something of the user's own listens there."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 1234)) == 0:
+            pytest.skip("port 1234 is in use on this machine")
+    port, clean = free_port(), {n: v for n, v in os.environ.items() if not n.endswith("_API_KEY")}
+    command = [sys.executable, "-m", "router.cli", "serve", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=tmp_path, env=clean, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    proxy = Signalbox(port, tmp_path / "signalbox.yaml", process, tmp_path / "log")
+    server = Upstream()
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if b"lms server start" in line:
+                break
+        code, _, answer = post(proxy, "/v1/chat/completions", CHAT)
+        assert (code, b"there is no backend yet" in answer) == (503, True)
+        server.start(1234)
+        until = time.monotonic() + 15
+        while post(proxy, "/v1/chat/completions", CHAT)[0] != 200:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        proxy.rules.write_text(RULES.format(url=server.url, name="mine"))
+        wait_for_route(proxy, "mine")
+    finally:
+        server.end()
+        process.terminate()
+        assert process.wait(10) == 0
+        process.stderr.close()

@@ -1,0 +1,48 @@
+"""What the code offers is in the README: each command, setting, header, metric and signal."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from router.api.cors import EXPOSED
+from router.cli import COMMANDS
+from router.request.signals import NAMES
+from router.settings import Settings
+from router.telemetry.metrics import Metrics
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_is_documented(name: str) -> None:
+    assert f"`signalbox {name}" in README
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_each_setting_is_documented(name: str) -> None:
+    assert f"`SIGNALBOX_{name.upper()}`" in README
+
+
+@pytest.mark.parametrize("name", [header.strip() for header in EXPOSED.split(",") if header.strip() != "retry-after"])
+def test_each_response_header_is_documented(name: str) -> None:
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("family", list(Metrics().registry.collect()), ids=lambda family: family.name)
+def test_each_metric_is_documented(family: object) -> None:
+    name = family.name + ("_total" if family.type == "counter" else "")  # type: ignore[attr-defined]
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_signal_is_documented(name: str) -> None:
+    assert re.search(rf"^\|[^|]*`{name}`", README, re.MULTILINE)
+
+
+def test_each_file_that_the_readme_names_is_there() -> None:
+    for path in re.findall(r"`((?:router|rules|bench|deploy|tests)/[\w./-]+)`", README):
+        assert (ROOT / path).exists(), path
