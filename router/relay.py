@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from time import perf_counter
 
 import orjson
@@ -126,6 +127,7 @@ def _trace(headers: RawHeaders, record: Record) -> None:
     )
 
 
+@lru_cache(maxsize=512)
 def _label(text: str) -> bytes:
     """A header value: printable ASCII, anything else percent-encoded as in a URL."""
     if text.isascii() and text.isprintable():

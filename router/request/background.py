@@ -13,10 +13,10 @@ _TITLE_PROMPT = re.compile(
     any_of(
         r"\byou are (?:an? )?(?:[\w-]+ ){0,4}(?:title|headline|tag|commit message) (?:generator|writer|maker"
         r"|assistant)\b",
-        r"(?:^|[.\n:]\s*|\bthat |\byou |\byour (?:task|job|role|only task) is to |\bplease )(?:only )?"
-        r"(?:generates?|creates?|writes?|produces?|suggests?|come up with) (?:[\w*-]+[ ,]+){0,8}?"
-        r"(?:(?:conversation|chat|thread|session|task)s? (?:titles?|names?)|titles?(?= (?:for|of|that)\b| \(|\.|\n|$)"
-        r"|commit messages?|tags\b|follow-?ups?\b)",
+        r"(?:^|[.\n:]\s*|\bthat |\byou |\byour (?:task|job|role|only task) is to |\bplease )(?:only )?(?:generates?"
+        r"|creates?|writes?|produces?|suggests?|come up with) (?:[\w*-]+[ ,]+){0,8}?(?:(?:conversation|chat|thread"
+        r"|session|task)s? (?:titles?|names?)|titles?(?= (?:for|of|that)\b| \(|\.|\n|$)|commit messages?|tags\b"
+        r"|follow-?ups?\b)",
         r"\banaly[sz]e if this message indicates a new conversation topic",
         r"\bsummarize this coding conversation in under \d+ characters",
         r"\bextract any file paths that this command|\byour task is to process bash commands",
@@ -28,8 +28,8 @@ _SUMMARY_PROMPT = re.compile(
         r"\bcontext-aware state summary|\bsummari[sz]es? (?:the )?internal chat history",
         r"\btasked with summari[sz]ing conversations|\bmanaged memory (?:extraction|dream)",
         r"\byou are (?:an? )?(?:[\w-]+ ){0,4}summari[sz](?:er\b|ation (?:assistant|agent|engine|bot|model))",
-        r"(?:^|[.\n]\s*|\byou |\byour (?:task|job|role) is to )(?:only )?summari[sz]e (?:[\w*-]+ ){0,6}"
-        r"(?:texts?|articles?|documents?|emails?|conversations?|messages?|transcripts?|meetings?|input|pages?|news)\b",
+        r"(?:^|[.\n]\s*|\byou |\byour (?:task|job|role) is to )(?:only )?summari[sz]e (?:[\w*-]+ ){0,6}(?:texts?"
+        r"|articles?|documents?|emails?|conversations?|messages?|transcripts?|meetings?|input|pages?|news)\b",
         r"\bconversation (?:compaction|compactor|summari[sz]er)\b",
     )
 )
@@ -37,9 +37,9 @@ _SUMMARY_PROMPT = re.compile(
 _TITLE_CALL = re.compile(
     any_of(
         r"\[suggestion mode",
-        r"### task:\s+(?:generate (?:a concise|1-3 broad|a detailed prompt for)|suggest \d+|predict \d|create a concise"
-        r"|analyze the chat history to determine the necessity|your task is to reflect the speaker"
-        r"|you are an autocompletion system)",
+        r"### task:\s+(?:generate (?:a concise|1-3 broad|a detailed prompt for)|suggest \d+|predict \d|create a "
+        r"concise|analyze the chat history to determine the necessity|your task is to reflect the speaker|you are an "
+        r"autocompletion system)",
         r"generate a title for this conversation|generate a concise, single-line task title",
         r"given the following\b[^\n]{0,200}\b(?:please )?reply with a title",
         r"(?:please )?(?:write|generate|create) an? \d+(?:[-–]\d+)?[- ]words? title",
@@ -52,13 +52,12 @@ _SUMMARY_CALL = re.compile(
         r"context checkpoint compaction\b|create a new anchored summary\b|update the anchored summary\b",
         r"create a (?:detailed |comprehensive |structured |concise )*(?:hand-?(?:off|over)|continuation) summary\b",
         r"create a (?:detailed|comprehensive) summary of (?:the|our) conversation so far\b",
-        r"provide a detailed (?:but concise )?"
-        r"(?:summary of our conversation above|prompt for continuing our conversation)\b",
-        r"(?:summarize|condense|compact) the (?:conversation|chat|session)(?: history)? (?:so far|above)?\b"
-        r"[\s\S]{0,200}\b(?:another|next|new) (?:agent|assistant|model|session|llm)\b",
+        r"provide a detailed (?:but concise )?(?:summary of our conversation above|prompt for continuing our "
+        r"conversation)\b",
+        r"(?:summarize|condense|compact) the (?:conversation|chat|session)(?: history)? (?:so far"
+        r"|above)?\b[\s\S]{0,200}\b(?:another|next|new) (?:agent|assistant|model|session|llm)\b",
         r"(?:write|create|prepare|draft) (?:a |an )?(?:\w+ )?hand-?(?:over|off) (?:note|document|summary|prompt"
-        r"|message)s?\b"
-        r"[\s\S]{0,160}\b(?:agent|assistant|model|session|llm|conversation)\b",
+        r"|message)s?\b[\s\S]{0,160}\b(?:agent|assistant|model|session|llm|conversation)\b",
     ),
 )
 
@@ -76,14 +75,12 @@ _TITLE_WORDS = Phrases(
         r"genera|crea|escribe|dame|sugiere|propón",
     )
     + r"\b[^.\n]{0,60}\b(?:titles?|headline|name|subject line|label|titel|überschrift|titre|título|tags|topic"
-    r"|schlagwörter"
-    + r"|étiquettes|etiquetas)\b[^.\n]{0,40}\b(?:for|of|summari[sz]ing|describing|für|zu|pour|de|para|based on"
-    r"|à)\b[^.\n]{0,20}?"
-    + r"\b(?:this|the|our|following|above|diese[ns]?|das|die|dieser|unsere|cette|la|notre|esta|nuestra|a|el"
-    r"|este) (?:\w+ )?"
+    r"|schlagwörter|étiquettes|etiquetas)\b[^.\n]{0,40}\b(?:for|of|summari[sz]ing|describing|für|zu|pour|de|para"
+    r"|based on|à)\b[^.\n]{0,20}?\b(?:this|the|our|following|above|diese[ns]?|das|die|dieser|unsere|cette|la|notre"
+    r"|esta|nuestra|a|el|este) (?:\w+ )?"
     + _CONVERSATION
-    + rf"|\b(?:give|find) (?:this|our|the) {_CONVERSATION} an?(?: \w+){{0,2}} (?:title|name)\b"
-    + rf"|\A\s*(?:please )?(?:name|title) (?:this|our) {_CONVERSATION}(?=[.:!]|\s*\Z)",
+    + rf"|\b(?:give|find) (?:this|our|the) {_CONVERSATION} an?(?: \w+){{0,2}} (?:title|name)\b|\A\s*(?:please "
+    rf")?(?:name|title) (?:this|our) {_CONVERSATION}(?=[.:!]|\s*\Z)",
 )
 _COMMIT = Phrases(
     "commit commitnachricht pr pull branch",
@@ -92,17 +89,16 @@ _COMMIT = Phrases(
         r"generate|write|create|draft|suggest|give me|propose|need|produce|reply with",
         r"(?:schreib|erstell|formulier|generier|rédige|génère|propose)\w*|(?:écri|escrib)\w+|genera|redacta|sugiere",
     )
-    + r"\b[^.\n]{0,50}\b(?:commit[- ]?(?:message|msg|subject|nachricht)|message de commit|mensaje (?:de|para el) commit"
-    + r"|(?:pr|pull request) title|branch name)\b"
-    + r"(?! (?:hook|lint\w*|parser|validator|template|generator|format|convention|guidelines?|style|checker))",
+    + r"\b[^.\n]{0,50}\b(?:commit[- ]?(?:message|msg|subject|nachricht)|message de commit|mensaje (?:de|para el) "
+    r"commit|(?:pr|pull request) title|branch name)\b(?! (?:hook|lint\w*|parser|validator|template|generator|format"
+    r"|convention|guidelines?|style|checker))",
 )
 _TOPIC = Phrases(
     "topic follow followup next",
     any_of(
         r"\b(?:indicates?|starts?|begins?|is) (?:this )?a new (?:conversation )?topic\b|\bnew topic or (?:a )?continu",
-        r"\b(?:suggest|generate|predict|propose)\b[^.\n]{0,40}\b(?:follow-?up|next) (?:questions?|prompts?"
-        r"|messages?|replies)\b"
-        r"[^.\n]{0,60}\b(?:user|conversation|chat|history|above|discussion)\b",
+        r"\b(?:suggest|generate|predict|propose)\b[^.\n]{0,40}\b(?:follow-?up|next) (?:questions?|prompts?|messages?"
+        r"|replies)\b[^.\n]{0,60}\b(?:user|conversation|chat|history|above|discussion)\b",
     ),
 )
 _QUESTION = re.compile(
@@ -111,15 +107,13 @@ _QUESTION = re.compile(
 )
 
 _SUMMARIZE = Phrases(
-    "summarize summarise summarizing summarising sum recap condense tl tldr summary zusammenzufassen "
-    "zusammenfassen zusammen "
-    "zusammenfassung fass fasse résume résumer résumé résumez resume resumir resumen resúmeme riassumi key main "
-    "most wichtigste "
-    "points puntos",
+    "summarize summarise summarizing summarising sum recap condense tl tldr summary zusammenzufassen zusammenfassen "
+    "zusammen zusammenfassung fass fasse résume résumer résumé résumez resume resumir resumen resúmeme riassumi key "
+    "main most wichtigste points puntos",
     any_of(
         r"\bsummari[sz](?:e|ing)\b|\bsum up\b|\brecap\b|\bcondense\b|\btl;?dr\b",
-        r"\b(?:write|give|provide|make|create|produce|need|want|as)\b[^.\n]{0,40}\bsummary\b"
-        r"(?! (?:judg|execution|offen|statist|table|function|class|tag))",
+        r"\b(?:write|give|provide|make|create|produce|need|want|as)\b[^.\n]{0,40}\bsummary\b(?! (?:judg|execution"
+        r"|offen|statist|table|function|class|tag))",
         r"\bzusammenzufassen|\bzusammenfass\w*|\bfass\w*\b[^.\n]{0,80}?\bzusammen|\brésum(?:e|er|ez|é)\b",
         r"\bresum(?:e|ir|a|en|ame)\b|\bresúme\w*|\briassum\w+",
         r"\b(?:key|main|most important) (?:points|takeaways|ideas|facts)|\bwichtigsten? punkte",
@@ -129,18 +123,17 @@ _SUMMARIZE = Phrases(
 _GIVEN = re.compile(
     any_of(
         r"\b(?:this|these|following|below|above|attached|given|pasted|diese[nrms]?|folgende[nrms]?|obige[nrms]?"
-        r"|angehängte\w*"
-        r"|ce|cet|cette|ces|suivante?s?|ci-dessous|ci-joint|este|esta|estos|siguientes?|adjunto)\b",
+        r"|angehängte\w*|ce|cet|cette|ces|suivante?s?|ci-dessous|ci-joint|este|esta|estos|siguientes?|adjunto)\b",
         r"\b(?:our|the|unser\w*|notre|nuestra) (?:\w+ )?(?:conversation|chat|discussion|gespräch|unterhaltung"
         r"|conversación)\b",
     )
 )
 _TALK = re.compile(
     any_of(
-        r"\b(?:our|this|the|unser\w*|dieses|notre|cette|nuestra|esta) (?:whole |entire |ganzes )?"
-        r"(?:conversation|chat|discussion|gespräch|unterhaltung|conversación)\b",
-        r"\bwhat we (?:did|have done|discussed|talked about|covered)\b|\bso far\b|\bbisher\b|\bjusqu'ici\b"
-        r"|\bhasta ahora\b",
+        r"\b(?:our|this|the|unser\w*|dieses|notre|cette|nuestra|esta) (?:whole |entire |ganzes )?(?:conversation|chat"
+        r"|discussion|gespräch|unterhaltung|conversación)\b",
+        r"\bwhat we (?:did|have done|discussed|talked about|covered)\b|\bso far\b|\bbisher\b|\bjusqu'ici\b|\bhasta "
+        r"ahora\b",
     )
 )
 _COLON = re.compile(r"[:：\n][ \n]")

@@ -19,31 +19,31 @@ _TOOLS = words("""
     """)
 
 _AGENT = re.compile(
-    r"\b(?:you are|you're|act as|as) (?:an? |the |\w+, (?:an? )?)?"
-    r"(?:(?!for\b|of\b|to\b|who\b|that\b|with\b|about\b|helping\b|recruit|not\b)[\w'’/-]+[ ,]+){0,6}?"
+    r"\b(?:you are|you're|act as|as) (?:an? |the |\w+, (?:an? )?)?(?:(?!for\b|of\b|to\b|who\b|that\b|with\b|about\b"
+    r"|helping\b|recruit|not\b)[\w'’/-]+[ ,]+){0,6}?"
     + any_of(
         r"software (?:engineer|developer|engineering \w+)",
         r"coding (?:agent|assistant|partner|tool|expert)",
         r"programming (?:assistant|agent|expert|partner)",
-        r"(?:web|full[- ]stack|back-?end|front-?end|python|java|javascript|rust|go) (?:developer|engineer"
-        r"|programmer|expert)",
+        r"(?:web|full[- ]stack|back-?end|front-?end|python|java|javascript|rust|go) (?:developer|engineer|programmer"
+        r"|expert)",
         r"pair[- ]programmer",
         r"programmer",
         r"code (?:editor|reviewer|assistant|generator)",
         r"cli (?:agent|tool that helps users with software)",
     )
-    + r"\b|\bsearch/replace\b|software engineering tasks"
-    + r"|provide only (?:\w+ )?(?:bash|zsh|fish|shell|powershell|cmd\.exe) commands|provide only code as output"
+    + r"\b|\bsearch/replace\b|software engineering tasks|provide only (?:\w+ )?(?:bash|zsh|fish|shell|powershell"
+    r"|cmd\.exe) commands|provide only code as output"
 )
 
 _TRACE_HINTS = (
     "Traceback", "   at ", "\tat ", 'File "', "panicked", "error[", "npm ERR!", "undefined reference",
-    "egmentation fault", "Exception in", ": error", ": warning", "fatal error", "error TS", "diff --git", "@@ -", "--- a/", "+++ b/",
+    "egmentation fault", "Exception in", ": error", ": warning", "fatal error", "error TS",
+    "diff --git", "@@ -", "--- a/", "+++ b/",
 )  # fmt: skip
 _TRACE = re.compile(
-    r"Traceback \(most recent call last\)|^[ \t]+at .{1,200}\(.{1,200}:\d+(?::\d+)?\)"
-    r"|^[ \t]*File \"[^\"\n]{1,200}\", line \d+"
-    r"|thread '[^'\n]{1,80}' panicked|\bpanicked at\b|\berror\[E\d{4}\]|\bnpm ERR!|undefined reference to"
+    r"Traceback \(most recent call last\)|^[ \t]+at .{1,200}\(.{1,200}:\d+(?::\d+)?\)|^[ \t]*File \"[^\"\n]{1,200}\", "
+    r"line \d+|thread '[^'\n]{1,80}' panicked|\bpanicked at\b|\berror\[E\d{4}\]|\bnpm ERR!|undefined reference to"
     r"|[Ss]egmentation fault|Exception in thread|^[\w./-]+:\d+:\d*:? (?:error|warning|fatal error)\b|\bfatal error: "
     r"|\berror TS\d{4}|^diff --git |^@@ -\d+(?:,\d+)? \+\d+|^--- a/|^\+\+\+ b/",
     re.MULTILINE,
@@ -56,22 +56,17 @@ _MAKE = any_of(
     r"escrib\w+|crea|crear|genera\w*|implementa\w*|programa|desarrolla|dame|necesito",
 )
 _NO_CODE_BEFORE = (
-    r"(?!movie|film|video|play\b|podcast|radio|tv\b|comedy|drama|youtube|speech|sketch|wedding|stage|theat|call\b"
-    r"|zip|postal|area|"
-    r"country|qr\b|gift|access|door|cheat|diall?ing|training|workout|study|concert|television|exercise|fitness"
-    r"|dress|discount|"
-    r"promo|morse|body|liver)"
+    r"(?!movie|film|video|play\b|podcast|radio|tv\b|comedy|drama|youtube|speech|sketch|wedding|stage|theat|call\b|zip"
+    r"|postal|area|country|qr\b|gift|access|door|cheat|diall?ing|training|workout|study|concert|television|exercise"
+    r"|fitness|dress|discount|promo|morse|body|liver)"
 )
 _REQUEST = Phrases(
-    "function funktion fonction función script skript regex regexp regular regulären expression expresión sql "
-    "mysql postgres "
-    "graphql mongodb requête consulta unit integration bash shell git curl linux sed awk dockerfile docker "
-    "makefile cron "
-    "crontab rest api endpoint web webscraper scraper crawler parser linked binary hash hashmap react vue svelte "
-    "angular html css github python "
-    "java javascript typescript rust kotlin swift ruby php go c code codesnippet decorator webserver discord "
-    "telegram slack "
-    "chrome program klasse class classe clase bashskript shellskript pythonskript sqlabfrage",
+    "function funktion fonction función script skript regex regexp regular regulären expression expresión sql mysql "
+    "postgres graphql mongodb requête consulta unit integration bash shell git curl linux sed awk dockerfile docker "
+    "makefile cron crontab rest api endpoint web webscraper scraper crawler parser linked binary hash hashmap react "
+    "vue svelte angular html css github python java javascript typescript rust kotlin swift ruby php go c code "
+    "codesnippet decorator webserver discord telegram slack chrome program klasse class classe clase bashskript "
+    "shellskript pythonskript sqlabfrage",
     rf"\b{_MAKE} (?:{_NO_CODE_BEFORE}[\w'’#+.-]+[ ,]+){{0,7}}?"
     + any_of(
         r"functions?(?! room| hall|s? of (?:the|a) )|funktion|fonction|función",
@@ -85,19 +80,18 @@ _REQUEST = Phrases(
         r"rest[- ]?api|api (?:endpoint|client|wrapper|server)|endpoint|web ?scraper|crawler|parser",
         r"linked list|binary (?:search|tree)|hash ?(?:map|table)",
         r"(?:react|vue|svelte|angular) \w+|html|css|github actions?",
-        r"(?:python|java|javascript|typescript|rust|kotlin|swift|ruby|php|go|c\+\+|c#|bash|sql) "
-        r"(?:code|class|program|programm|module|app|package|library|snippet)",
+        r"(?:python|java|javascript|typescript|rust|kotlin|swift|ruby|php|go|c\+\+|c#|bash|sql) (?:code|class|program"
+        r"|programm|module|app|package|library|snippet)",
         r"code(?! of\b| word| name|name|d\b)(?: snippet)?|decorator",
         r"web ?server|(?:discord|telegram|slack) bot|chrome extension",
-        r"(?:programm?e?|programa|class|klasse|classe|clase)"
-        r"(?= (?:in|en|auf|that (?:reads|prints|takes|parses|sorts|computes|calculates|counts)) ?)",
+        r"(?:programm?e?|programa|class|klasse|classe|clase)(?= (?:in|en|auf|that (?:reads|prints|takes|parses|sorts"
+        r"|computes|calculates|counts)) ?)",
     )
     + r"\b",
 )
 _ON_CODE = Phrases(
-    "code function script bug compiler unit stack stacktrace regex query codebase source fonction funktion "
-    "función código fehler "
-    "pull python java c rust",
+    "code function script bug compiler unit stack stacktrace regex query codebase source fonction funktion función "
+    "código fehler pull python java c rust",
     r"\b"
     + any_of(
         r"fix|debug|review|explain|understand|run|compile|optimi[sz]e|rewrite|clean up|improve|test|speed up|document",
@@ -117,13 +111,10 @@ _ON_CODE = Phrases(
     + r"\b(?! of (?:conduct|ethics|hammurabi|honou?r|silence|the|a)\b)(?! word| name| spray)",
 )
 _TERMS = Phrases(
-    "refactor refaktor stack stacktrace segfault null nullpointer merge git pull npm pip pip3 docker kubectl "
-    "unit unittest "
-    "compile compilerfehler syntax syntaxfehler erreur error type typehints docstring regex useeffect usestate "
-    "usememo usecallback "
-    "async foreign sql code codebase pytest eslint webpack cargo cmake off borrow goroutine cors static source "
-    "quellcode código repo "
-    "segmentation page tail makefile dockerfile x86 arm repo "
+    "refactor refaktor stack stacktrace segfault null nullpointer merge git pull npm pip pip3 docker kubectl unit "
+    "unittest compile compilerfehler syntax syntaxfehler erreur error type typehints docstring regex useeffect "
+    "usestate usememo usecallback async foreign sql code codebase pytest eslint webpack cargo cmake off borrow "
+    "goroutine cors static source quellcode código repo segmentation page tail makefile dockerfile x86 arm repo "
     "commit handling complexity notation regulären ausdruck expression expresión overflow condition leak prompt "
     "command awk tests pruebas abstract garbage",
     r"\b"
@@ -131,11 +122,10 @@ _TERMS = Phrases(
         r"(?:refactor|refaktorier|refactoris|refactoriza)\w*",
         r"stack ?traces?|segfaults?|(?:segmentation|page) fault|null ?pointer|merge conflicts?|off-by-one|tail "
         r"recursion",
-        r"git (?:rebase|commit|push|pull|merge|checkout|stash|bisect|blame|log|cherry-pick|reset|clone|diff|add"
-        r"|branch|revert"
-        r"|submodules?)\b",
-        r"pull requests?|code (?:reviews?|snippet|smell|coverage)|codebase|source code|quellcode|code source"
-        r"|código fuente",
+        r"git (?:rebase|commit|push|pull|merge|checkout|stash|bisect|blame|log|cherry-pick|reset|clone|diff|add|branch"
+        r"|revert|submodules?)\b",
+        r"pull requests?|code (?:reviews?|snippet|smell|coverage)|codebase|source code|quellcode|code source|código "
+        r"fuente",
         r"npm (?:install|run|start|test|ci|i)\b|pip3? install|docker (?:run|build|compose|exec|logs)|kubectl",
         r"cargo (?:build|test|run|check)|cmake|pytest|eslint|webpack|makefile|dockerfile",
         r"unit[- ]?tests?|tests unitaires|pruebas unitarias|abstract class(?:es)?|garbage collect\w*|type ?hints?"
@@ -148,8 +138,8 @@ _TERMS = Phrases(
         r"complexity\b",
         r"big[- ]o (?:of|notation)|regulär\w+ ausdr\w+|regular expressions?|expressions? régulières?|expresi(?:ón"
         r"|ones) regular",
-        r"stack overflow\b|awk\b|race conditions?\b|memory leaks?\b|(?:command|shell) prompt\b|command[- ]line "
-        r"(?:tool|option|arg)",
+        r"stack overflow\b|awk\b|race conditions?\b|memory leaks?\b|(?:command|shell) prompt\b|command[- ]line (?:tool"
+        r"|option|arg)",
     ),
 )
 _ERROR_NAME = re.compile(r"\b[A-Z][A-Za-z]+(?:Error|Exception)\b")

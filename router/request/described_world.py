@@ -14,15 +14,13 @@ _PROMPT = re.compile(
 )
 
 _LISTING = Phrases(
-    "track tracks gleis voie vía tower peg pegs rod rods pole stack pile stapel room cell column shelf box bin "
-    "bins tank jar "
-    "jars jug jugs bucket slot tube bowl zone station platform lane dock siding cup cups basket container depot "
-    "floor queue "
-    "bank row rows square light valve door drawer varilla poste stab",
+    "track tracks gleis voie vía tower peg pegs rod rods pole stack pile stapel room cell column shelf box bin bins "
+    "tank jar jars jug jugs bucket slot tube bowl zone station platform lane dock siding cup cups basket container "
+    "depot floor queue bank row rows square light valve door drawer varilla poste stab",
     r"\b"
     + any_of(
-        r"tracks?|gleis|voie|vía|towers?|pegs?|rods?|poles?|stacks?|piles?|stapel|rooms?|cells?|columns?|shelf"
-        r"|box|bins?",
+        r"tracks?|gleis|voie|vía|towers?|pegs?|rods?|poles?|stacks?|piles?|stapel|rooms?|cells?|columns?|shelf|box"
+        r"|bins?",
         r"tanks?|jars?|jugs?|buckets?|slots?|tubes?|bowls?|zones?|stations?|platforms?|lanes?|docks?|sidings?|cups?",
         r"baskets?|containers?|depots?|floors?|queues?|banks?|rows?|squares?|lights?|valves?|doors?|drawers?",
         r"varilla|poste|stab",
@@ -36,26 +34,23 @@ _LISTING = Phrases(
 )
 _PLACE = Phrases(
     "track siding peg rod stack gleis voie vía tower room cell shelf cup box",
-    r"\b(?:on|at|in|from|to|onto|auf|von|sur|en) (?:track|siding|peg|rod|stack|gleis|voie|vía|tower|room|cell"
-    r"|shelf|cup|box) "
-    r"(?:\d{1,2}|[a-z])\b",
+    r"\b(?:on|at|in|from|to|onto|auf|von|sur|en) (?:track|siding|peg|rod|stack|gleis|voie|vía|tower|room|cell|shelf"
+    r"|cup|box) (?:\d{1,2}|[a-z])\b",
 )
 _SETTING = Phrases(
     "pegs rods tracks stacks towers jugs cups sidings tubes jars blocks disks discs wagons stapel gleise gleisen",
-    r"\b(?:two|three|four|five|six|\d|zwei|drei|vier|deux|trois|dos|tres) (?:pegs|rods|tracks|stacks|towers|jugs"
-    r"|cups|sidings|tubes"
-    r"|jars|blocks|disks|discs|wagons|stapel|gleisen?)\b",
+    r"\b(?:two|three|four|five|six|\d|zwei|drei|vier|deux|trois|dos|tres) (?:pegs|rods|tracks|stacks|towers|jugs|cups"
+    r"|sidings|tubes|jars|blocks|disks|discs|wagons|stapel|gleisen?)\b",
 )
 _RELATION = re.compile(
     r"\b"
     + any_of(
-        r"[A-Z]\d? (?:is |are |sits |stands |lies )?(?:on top of|on|under|beside|left of|right of|liegt auf|est "
-        r"sur|está sobre) "
-        r"(?:block )?(?:[A-Z]\d?\b|(?:the |dem |la )?(?:table|[Tt]isch|mesa|floor))",
-        r"(?:[Bb]lock|[Cc]ube|[Dd]is[kc]|[Cc]rate|Würfel|Klotz|[Bb]loc|[Bb]loque)s? (?:[A-Z]|\d|red|blue|green) "
-        r"(?:is|are|sits|liegt|est|está)\b",
-        r"(?:[Rr]ed|[Bb]lue|[Gg]reen|[Yy]ellow|[Bb]lack|[Ww]hite) (?:block|cube|ball|box|disk|crate|peg)s? "
-        r"(?:is|are|sits|lies)\b",
+        r"[A-Z]\d? (?:is |are |sits |stands |lies )?(?:on top of|on|under|beside|left of|right of|liegt auf|est sur"
+        r"|está sobre) (?:block )?(?:[A-Z]\d?\b|(?:the |dem |la )?(?:table|[Tt]isch|mesa|floor))",
+        r"(?:[Bb]lock|[Cc]ube|[Dd]is[kc]|[Cc]rate|Würfel|Klotz|[Bb]loc|[Bb]loque)s? (?:[A-Z]|\d|red|blue|green) (?:is"
+        r"|are|sits|liegt|est|está)\b",
+        r"(?:[Rr]ed|[Bb]lue|[Gg]reen|[Yy]ellow|[Bb]lack|[Ww]hite) (?:block|cube|ball|box|disk|crate|peg)s? (?:is|are"
+        r"|sits|lies)\b",
         r"(?:on|clear|ontable|holding|at|handempty)\(\s*\w*\s*(?:,\s*\w+\s*)?\)",
     )
 )
@@ -70,17 +65,16 @@ _ASCII_MAP = re.compile(r"(?:^[#.SGABOXP@*_01 |$+T-]{3,60}[ \t]*(?:\n|$)){3,}", 
 _STATE = Phrases(
     "state configuration position layout board action actions goal zustand anfangszustand zielzustand état estado",
     any_of(
-        r"\b(?:current|initial|start(?:ing)?|world|goal|target|game|board|final|present) "
-        r"(?:state|configuration|position|layout|board)\s*(?:[:=]|is\b)",
+        r"\b(?:current|initial|start(?:ing)?|world|goal|target|game|board|final|present) (?:state|configuration"
+        r"|position|layout|board)\s*(?:[:=]|is\b)",
         r"(?<![\w,])state\s*(?:[:=]|\d\s*[:=])|\bactions?\s*[:=]|\bgoal\s*:",
         r"\b(?:aktueller |anfangs|ziel)?zustand\s*:|\bzielzustand\b",
         r"\bétat (?:actuel|initial|final)\b|\bestado (?:actual|inicial|final)\b",
     ),
 )
 _PUZZLE = Phrases(
-    "hanoi hanoï hanói block blocks blocksworld blockworld sokoban missionaries puzzle game water shunting "
-    "switch switchyard rush "
-    "lights grid gridworld frozen frozenlake tic tictactoe wolf loup lobo jug jugs strips pddl",
+    "hanoi hanoï hanói block blocks blocksworld blockworld sokoban missionaries puzzle game water shunting switch "
+    "switchyard rush lights grid gridworld frozen frozenlake tic tictactoe wolf loup lobo jug jugs strips pddl",
     r"\b"
     + any_of(
         r"(?:towers?|türme|tours?|torres?) (?:of|von|de) han(?:oi|oï|ói)",
@@ -96,29 +90,28 @@ _FEN = re.compile(r"(?<!\S)(?:[rnbqkpRNBQKP1-8]{1,8}/){7}[rnbqkpRNBQKP1-8]{1,8}(
 _MOTION = re.compile(
     r"\b"
     + any_of(
-        r"(?:goes|moves?|travels|turns|drives|steps|walks|rides|rolls|faces|facing|heads) (?:\w+ ){0,2}?"
-        r"(?:up|down|left|right|forward|backward|north|south|east|west|clockwise"
-        r"|\d+ (?:steps?|floors?|cells?|squares?|met(?:re|er)s?|units?))\b",
-        r"(?:[Ee]levator|[Ll]ift|[Rr]obot|[Tt]rain|[Ww]agon|marble|token|rover|drone|key|ball|coin) (?:\w+ )?"
-        r"(?:is|starts?|stands|sits) (?:on|at|in|under|facing)\b",
+        r"(?:goes|moves?|travels|turns|drives|steps|walks|rides|rolls|faces|facing|heads) (?:\w+ ){0,2}?(?:up|down"
+        r"|left|right|forward|backward|north|south|east|west|clockwise|\d+ (?:steps?|floors?|cells?|squares?|met(?:re"
+        r"|er)s?|units?))\b",
+        r"(?:[Ee]levator|[Ll]ift|[Rr]obot|[Tt]rain|[Ww]agon|marble|token|rover|drone|key|ball|coin) (?:\w+ )?(?:is"
+        r"|starts?|stands|sits) (?:on|at|in|under|facing)\b",
         r"(?:[Mm]oves?|[Pp]uts?|[Pp]laces?|[Pp]ours?|[Pp]ush(?:es)?|[Ss]lides?|[Ss]waps?|[Ss]hunts?|[Tt]akes?"
-        r"|[Uu]nstacks?"
-        r"|[Ss]tacks?|carr(?:y|ies)|[Vv]erschieb\w*|[Bb]eweg\w*|[Dd]éplac\w+|[Mm]uev\w+|[Mm]over?) "
-        r"(?:the |block |disk |wagon |[Ww]agen |car |disc |le |la |el |den |die )?"
-        r"(?:[A-Z]\d?\b|marble|key|ball|coin|top|left|middle|right|red|blue|green|smallest)",
+        r"|[Uu]nstacks?|[Ss]tacks?|carr(?:y|ies)|[Vv]erschieb\w*|[Bb]eweg\w*|[Dd]éplac\w+|[Mm]uev\w+|[Mm]over?) "
+        r"(?:the |block |disk |wagon |[Ww]agen |car |disc |le |la |el |den |die )?(?:[A-Z]\d?\b|marble|key|ball|coin"
+        r"|top|left|middle|right|red|blue|green|smallest)",
     )
 )
 
 _ASK = re.compile(
     r"\b"
     + any_of(
-        r"what (?:happens|will happen|would happen|is the result|is (?:on|in|at|under)\b|does (?:it|the \w+) "
-        r"look like|state)",
+        r"what (?:happens|will happen|would happen|is the result|is (?:on|in|at|under)\b|does (?:it|the \w+) look like"
+        r"|state)",
         r"what are the contents|(?:what|which) (?:moves?|actions?)\b|predict|simulat|plan\b|(?:il)?legal\b|is it "
         r"possible|solve\b|best move",
         r"(?:next|resulting|final|new|successor|goal|end) (?:state|configuration|position|layout|board|generation)\b",
-        r"state (?:after\w*|now)\b|after (?:that|this|the|these|each|all|\d|\w+ing\b)|what do(?:es)? (?:each"
-        r"|every|the)\b|(?:sequence|list) of (?:moves|actions|steps)",
+        r"state (?:after\w*|now)\b|after (?:that|this|the|these|each|all|\d|\w+ing\b)|what do(?:es)? (?:each|every"
+        r"|the)\b|(?:sequence|list) of (?:moves|actions|steps)",
         r"(?:how many|fewest|minimum|minimal|optimal|least) (?:\w+ )?(?:moves|steps|actions|pours|trips|number)",
         r"shortest (?:path|plan|route|sequence)|moves?\b|where (?:is|are|will|would|does|do)\b|get (?:across|to)\b",
         r"which (?:track|peg|tower|cup|box|room|floor|cell|way|stack)|reach\b|measure exactly\b",
@@ -132,8 +125,8 @@ _EXPLICIT = Phrases(
     r"\A\s*tofy\b[,:]|\b"
     + any_of(
         r"predict (?:the )?(?:next|resulting|successor) (?:world |game |board |grid )?state\b",
-        r"simulate (?:the )?(?:next |following )?(?:\d+|two|three|four|five|ten) (?:\w+ )?"
-        r"(?:steps|moves|ticks|time ?steps|generations)\b",
+        r"simulate (?:the )?(?:next |following )?(?:\d+|two|three|four|five|ten) (?:\w+ )?(?:steps|moves|ticks|time "
+        r"?steps|generations)\b",
         r"(?:sage|bestimme) (?:\w+ )?den (?:nächsten|folgenden) zustand\b",
         r"prédis l'état suivant\b|predice el (?:siguiente|próximo) estado\b",
     ),
@@ -141,12 +134,12 @@ _EXPLICIT = Phrases(
 
 
 _RELATION_STEMS = words(
-    "b c d e f g h j k l m n o p q r s t u v w x y z "
-    "bloc cube disk disc crat würf klot red blue gree yell blac whit clea onta hold hand"
+    "b c d e f g h j k l m n o p q r s t u v w x y z bloc cube disk disc crat würf klot red blue gree yell blac whit "
+    "clea onta hold hand"
 )
 _MOTION_STEMS = words(
-    "goes move trav turn driv step walk ride roll face faci head elev lift robo trai wago marb toke rove dron key ball "
-    "coin put puts plac pour push slid swap shun take unst stac carr vers bewe dépl muev mov"
+    "goes move trav turn driv step walk ride roll face faci head elev lift robo trai wago marb toke rove dron key "
+    "ball coin put puts plac pour push slid swap shun take unst stac carr vers bewe dépl muev mov"
 )
 
 

@@ -26,7 +26,7 @@ class Headers:
     def get(self, name: str, default: str = "") -> str:
         """The value as text (latin-1, as HTTP has it)."""
         if self._map is None:
-            self._map = {k: v for k, v in reversed(self.raw)}
+            self._map = dict(reversed(self.raw))
         value = self._map.get(name.lower().encode("latin-1", "replace"))
         return default if value is None else value.decode("latin-1")
 

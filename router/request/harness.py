@@ -99,6 +99,7 @@ _OPENINGS = (
     ("You are a helpful AI assistant. Solve tasks using your tools. Reply with TERMINATE", "autogen"),
     ("Your input fields are:", "dspy"),
 )
+_ANY_OPENING = tuple(opening for opening, _ in _OPENINGS)
 _WITHIN_OPENING = (
     ("\nYour personal goal is:", "crewai"),
     ("managed memory extraction subagent", "qwen-code"),
@@ -153,9 +154,8 @@ def _by_prompt(system: str) -> str:
     head = system[:200].lstrip()
     if not head:
         return ""
-    for opening, name in _OPENINGS:
-        if head.startswith(opening):
-            return name
+    if head.startswith(_ANY_OPENING):
+        return next(name for opening, name in _OPENINGS if head.startswith(opening))
     head = system[:2000]
     return next((name for mark, name in _WITHIN_OPENING if mark in head), "")
 

@@ -60,15 +60,17 @@ _KNOWN = frozenset(_ALIASES.values()) | words(
     """
 )
 _ENDINGS = words(
-    "py pyi js mjs cjs jsx ts tsx rs go java kt kts c h cc cpp cxx hpp cs rb php swift scala sh bash zsh ps1 pl lua jl "
-    "hs ex exs erl clj ml dart zig nim sql html css scss vue svelte tf proto gradle sol ipynb"
+    "py pyi js mjs cjs jsx ts tsx rs go java kt kts c h cc cpp cxx hpp cs rb php swift scala sh bash zsh ps1 pl lua "
+    "jl hs ex exs erl clj ml dart zig nim sql html css scss vue svelte tf proto gradle sol ipynb"
 )
 
 
 FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)[ \t]*\{?\.?([\w+#.-]*)", re.MULTILINE)
 """An opening (or closing) code fence; group 1 is what it says of the language."""
 
-_ENDING = re.compile(r"\.(" + "|".join(sorted(_ENDINGS, key=len, reverse=True)) + r")\b(?![./(]\w)", re.ASCII)
+_ENDING = re.compile(
+    r"\.(" + "|".join(sorted(_ENDINGS, key=lambda ending: (-len(ending), ending))) + r")\b(?![./(]\w)", re.ASCII
+)
 _LIBRARIES = ("node", "vue", "next", "nuxt", "three", "d3", "express", "react", "moment", "alpine", "chart")
 
 _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = tuple(
@@ -77,10 +79,9 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (
             "python",
             ("def ", "import ", "class ", "elif ", "for ", "Traceback ("),
-            r"^Traceback \(most recent call last\)|^[ \t]*(?:async )?def \w{1,60}\([^\n]{0,200}\)[^\n)]{0,80}:[ \t]*(?:#.*)?$|^from "
-            r"[\w.]+ import \w"
-            r"|^[ \t]*class \w+(?:\([\w., ]*\))?:[ \t]*$|^[ \t]*elif .*:[ \t]*$|\bdef \w+\([\w, =*:]*\):"
-            r"|^[ \t]*for \w[\w, ]{0,20} in [^\n]{1,80}:[ \t]*\n[ \t]+\S",
+            r"^Traceback \(most recent call last\)|^from [\w.]+ import \w|^[ \t]*(?:async )?def "
+            r"\w{1,60}\([^\n]{0,200}\)[^\n)]{0,80}:[ \t]*(?:#.*)?$|^[ \t]*class \w+(?:\([\w., ]*\))?:[ \t]*$|^[ "
+            r"\t]*elif .*:[ \t]*$|\bdef \w+\([\w, =*:]*\):|^[ \t]*for \w[\w, ]{0,20} in [^\n]{1,80}:[ \t]*\n[ \t]+\S",
         ),
         (
             "rust",
@@ -111,8 +112,8 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (
             "java",
             ("public ", "System.out.", ".java:"),
-            r"\bpublic (?:static |final |abstract )*(?:class|void|int|String|boolean)\b|\bSystem\.out\."
-            r"|^[ \t]+at [\w.$]+\(\w+\.java:\d+\)",
+            r"\bpublic (?:static |final |abstract )*(?:class|void|int|String|boolean)\b|\bSystem\.out\.|^[ \t]+at "
+            r"[\w.$]+\(\w+\.java:\d+\)",
         ),
         ("kotlin", ("fun ", "data class "), r"\bfun \w+\([^)\n]{0,120}\)[^;\n]{0,40}[{=]|\bdata class \w+\("),
         (
@@ -123,17 +124,15 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (
             "javascript",
             ("console.log(", "const ", "let ", "var ", "function", "=> ", "require(", "module.exports"),
-            r"\bconsole\.log\(|\b(?:const|let|var) [\w{}\[\], ]+ = |\bfunction\*? ?\w*\([^)\n]{0,120}\) ?\{|\) "
-            r"=> [{(\w]"
-            r"|\brequire\(['\"]|\bmodule\.exports",
+            r"\bconsole\.log\(|\b(?:const|let|var) [\w{}\[\], ]+ = |\bfunction\*? ?\w*\([^)\n]{0,120}\) ?\{|\) => "
+            r"[{(\w]|\brequire\(['\"]|\bmodule\.exports",
         ),
         ("php", ("<?php", "$this->"), r"<\?php|\$this->"),
         (
             "sql",
             ("select ", "SELECT ", "Select ", "INSERT INTO ", "CREATE TABLE ", "ALTER TABLE "),
-            r"(?i:\bselect\s+(?:\*|[\w.,()* ]{1,100}?)\s+from\s+\w+(?:\s+\w+)?\s*"
-            r"(?:;|where\s+[\w.]+\s*(?:=|<|>|in\b|like\b)|group by\b))"
-            r"|\bSELECT\b.{1,120}\bFROM\b|\bINSERT INTO \w|\bCREATE TABLE \w|\bALTER TABLE \w",
+            r"(?i:\bselect\s+(?:\*|[\w.,()* ]{1,100}?)\s+from\s+\w+(?:\s+\w+)?\s*(?:;|where\s+[\w.]+\s*(?:=|<|>|in\b"
+            r"|like\b)|group by\b))|\bSELECT\b.{1,120}\bFROM\b|\bINSERT INTO \w|\bCREATE TABLE \w|\bALTER TABLE \w",
         ),
         (
             "html",
@@ -144,8 +143,8 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (
             "bash",
             ("#!/", "$ ", "sudo ", "pip install ", "npm install ", "apt install ", "apt-get install "),
-            r"^#!/(?:usr/)?bin/(?:env )?(?:ba|z)?sh|^\$ [a-z]|^[ \t]*(?:sudo |pip install |npm install "
-            r"|apt(?:-get)? install )",
+            r"^#!/(?:usr/)?bin/(?:env )?(?:ba|z)?sh|^\$ [a-z]|^[ \t]*(?:sudo |pip install |npm install |apt(?:-get)? "
+            r"install )",
         ),
         ("ruby", ("def ", "puts ", ".each do |"), r"^[ \t]*def \w+(?:\([^)\n]{0,80}\))?\s*$|\bputs ['\"]|\.each do \|"),
     )
@@ -153,31 +152,28 @@ _SHAPES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = tuple(
 
 SURE_NAMES = Phrases(
     "javascript typescript golang kotlin c php powershell bash sql postgresql mysql haskell elixir html css perl "
-    "matlab ocaml "
-    "clojure cobol fortran solidity graphql dockerfile makefile terraform",
+    "matlab ocaml clojure cobol fortran solidity graphql dockerfile makefile terraform",
     r"(?<![\w.])(?:javascript|typescript|golang|kotlin|c\+\+|c#|php|powershell|bash|sql|postgresql|mysql|haskell"
-    r"|elixir|html|css|perl"
-    r"|matlab|ocaml|clojure|cobol|fortran|solidity|graphql|dockerfile|makefile|terraform)(?![\w+#])",
+    r"|elixir|html|css|perl|matlab|ocaml|clojure|cobol|fortran|solidity|graphql|dockerfile|makefile"
+    r"|terraform)(?![\w+#])",
 )
 """Names that mean a language wherever they stand."""
 
 _THINGS = (
-    r"(?:scripts?|code|functions?|class(?:es)?|programs?|lists?|dict(?:ionary)?|decorators?|module|package"
-    r"|library|snippet"
-    r"|traceback|exception|generators?|lambda|enum|struct|trait|crate|macro|interface|streams?|gem|developer"
-    r"|programming"
-    r"|compiler|app|api|server|file|project|tests?|regex|syntax|errors?|async|backend|borrow)"
+    r"(?:scripts?|code|functions?|class(?:es)?|programs?|lists?|dict(?:ionary)?|decorators?|module|package|library"
+    r"|snippet|traceback|exception|generators?|lambda|enum|struct|trait|crate|macro|interface|streams?|gem|developer"
+    r"|programming|compiler|app|api|server|file|project|tests?|regex|syntax|errors?|async|backend|borrow)"
 )
 _IN_CONTEXT = re.compile(
-    r"\b(?:[Ii]n|[Uu]sing|[Ww]ith|[Ww]ritten in|auf|mit|en|avec|con) (?:([Pp]ython|Rust|PHP|C\+\+|C#)(?!\w)"
-    r"|(rust|Go|[Jj]ava|[Rr]uby|Swift|Scala|Dart|Julia|R|C|[Ll]ua|Zig|Erlang)"
-    rf"(?= *(?:[.,;:?!)\n]|$| (?:{_THINGS}|\d|to|that|which|using|and|with|without|how|for|der|die|das|que|qui"
-    rf"|pour|para)\b)))"
-    rf"|\b([Pp]ython|[Rr]ust|[Jj]ava|[Rr]uby|Swift|Scala|Dart|Go|Julia|Lua|C\+\+|C#) (?:\d(?:\.\d+)? ?)?{_THINGS}\b"
+    r"\b(?:[Ii]n|[Uu]sing|[Ww]ith|[Ww]ritten in|auf|mit|en|avec|con) (?:([Pp]ython|Rust|PHP|C\+\+|C#)(?!\w)|(rust|Go"
+    r"|[Jj]ava|[Rr]uby|Swift|Scala|Dart|Julia|R|C|[Ll]ua|Zig|Erlang)"
+    rf"(?= *(?:[.,;:?!)\n]|$| (?:{_THINGS}|\d|to|that|which|using|and|with|without|how|for|der|die|das|que|qui|pour"
+    rf"|para)\b)))|\b([Pp]ython|[Rr]ust|[Jj]ava|[Rr]uby|Swift|Scala|Dart|Go|Julia|Lua|C\+\+|C#) (?:\d(?:\.\d+)? "
+    rf"?)?{_THINGS}\b"
 )
 _LOOSE_NAME = re.compile(
-    r"\b(?:[Ii]n|[Uu]sing|[Ww]ith|mit|en|avec|con) (?:Java|Ruby|Swift|Scala|Dart|Julia|Lua)\b"
-    r"|(?<!\A)\b(?:React|Angular|Flask|Flutter|Rails)\b"
+    r"\b(?:[Ii]n|[Uu]sing|[Ww]ith|mit|en|avec|con) (?:Java|Ruby|Swift|Scala|Dart|Julia|Lua)\b|(?<!\A)\b(?:React"
+    r"|Angular|Flask|Flutter|Rails)\b"
 )
 _LOOSE_STEMS = words("java ruby swif scal dart juli lua reac angu flas flut rail")
 _CONTEXT_STEMS = words("pyth rust go java ruby swif scal dart juli r c lua zig erla php")

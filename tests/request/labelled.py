@@ -51,7 +51,9 @@ def _from_case(case: dict[str, Any]) -> Labelled:
     path = case.get("path", "/v1/chat/completions")
     body = case.get("body") or _body(case, path)
     envelope = Envelope(path=path, data=body, headers=Headers.of(case.get("headers", {})))
-    return Labelled(Signals(envelope), case["task"], None, json.dumps(case.get("user") or body, ensure_ascii=False)[:160])
+    return Labelled(
+        Signals(envelope), case["task"], None, json.dumps(case.get("user") or body, ensure_ascii=False)[:160]
+    )
 
 
 def _body(case: dict[str, Any], path: str) -> dict[str, Any]:

@@ -55,7 +55,9 @@ def test_words_about_an_image_are_no_image(found) -> None:
 def test_audio_and_files_are_told_apart() -> None:
     audio = signals(chat(("user", [{"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}])))
     assert (audio.image, audio.audio, audio.file) == (False, True, False)
-    pdf = responses({"role": "user", "content": [{"type": "input_file", "file_data": "data:application/pdf;base64,AA=="}]})
+    pdf = responses(
+        {"role": "user", "content": [{"type": "input_file", "file_data": "data:application/pdf;base64,AA=="}]}
+    )
     assert (pdf.image, pdf.audio, pdf.file) == (False, False, True)
     document = anthropic(("user", [{"type": "document", "source": {"type": "base64", "data": "AA=="}}]))
     assert (document.image, document.audio, document.file) == (False, False, True)
@@ -70,8 +72,12 @@ def test_the_system_prompt_is_joined_from_wherever_it_stands() -> None:
 
 
 def test_the_text_is_the_latest_user_turn_in_every_dialect() -> None:
-    assert signals(chat(("user", "first"), ("assistant", "ok"), ("user", "second"), ("system", "last"))).text == "second"
-    assert responses({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}).text == "hi"
+    assert (
+        signals(chat(("user", "first"), ("assistant", "ok"), ("user", "second"), ("system", "last"))).text == "second"
+    )
+    assert (
+        responses({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}).text == "hi"
+    )
     assert signals({"input": "plain"}, "/v1/responses").text == "plain"
     assert anthropic(("user", [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])).text == "a\nb"
     assert signals({"prompt": "once upon"}, "/v1/completions").text == "once upon"
@@ -105,7 +111,9 @@ def test_tool_results_are_seen_in_every_dialect() -> None:
     "content", [[IMAGE_URL], [{"type": "text", "text": "Attached media from tool result:"}, IMAGE_URL]]
 )
 def test_a_picture_that_a_tool_returned_is_no_user_turn(content: list[object]) -> None:
-    found = signals(chat(("user", "what colour?"), ("assistant", ""), ("tool", "Image read successfully"), ("user", content)))
+    found = signals(
+        chat(("user", "what colour?"), ("assistant", ""), ("tool", "Image read successfully"), ("user", content))
+    )
     assert found.text == "what colour?"
     assert found.turns == 1
     assert found.tool_loop is True
@@ -122,7 +130,10 @@ def test_only_real_user_turns_are_counted() -> None:
         ("user", "<environment_context><cwd>/x</cwd></environment_context>"),
         ("user", "fix it"),
         ("assistant", "done"),
-        ("user", "Continue if you have next steps, or stop and ask for clarification if you are unsure how to proceed."),
+        (
+            "user",
+            "Continue if you have next steps, or stop and ask for clarification if you are unsure how to proceed.",
+        ),
         ("assistant", "no"),
         ("user", "now the tests"),
     )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from router.request.envelope import Envelope, Headers
 from router.request.signals import HARNESSES, NAMES, TASKS, Signals
+from router.request.wording import words
 from tests.request.bodies import anthropic, chat, responses, signals
 
 FUNCTION = {"type": "function", "function": {"name": "get_weather", "parameters": {}}}
@@ -157,29 +158,29 @@ def test_explain_gets_every_signal_as_json_has_it() -> None:
     assert values["time"] == "2026-01-02T03:04:05"
 
 
+KEYS = words(
+    "role type content text tools function name input output image_url url source system arguments format file"
+)
+KINDS = words("user system tool message input_text image_url file tool_result additional_tools function_call")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("\ud800"),
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                "role type content text tools function name input output image_url url source system arguments format".split()
-            ),
-            inner
-            | st.sampled_from("user system tool message input_text image_url file tool_result additional_tools".split()),
-            max_size=5,
-        )
+        | st.dictionaries(st.sampled_from(sorted(KEYS)), inner | st.sampled_from(sorted(KINDS)), max_size=5)
     ),
     max_leaves=20,
 )
-FIELDS = (
-    "model messages input prompt suffix system instructions tools functions stream max_tokens text response_format query "
-    "documents metadata prompt_cache_key output_config"
-).split()
+FIELDS = words(
+    "model messages input prompt suffix system instructions tools functions stream max_tokens text "
+    "response_format query documents metadata prompt_cache_key output_config"
+)
 PATHS = [f"/v1/{name}" for name in ("chat/completions", "responses", "messages", "completions", "embeddings", "other")]
 
 
-@given(st.dictionaries(st.sampled_from(FIELDS), JSON | st.lists(JSON, max_size=4), max_size=8), st.sampled_from(PATHS))
+BODIES = st.dictionaries(st.sampled_from(sorted(FIELDS)), JSON | st.lists(JSON, max_size=4), max_size=8)
+
+
+@given(BODIES, st.sampled_from(PATHS))
 def test_no_json_makes_a_signal_raise(body: dict[str, Any], path: str) -> None:
     found = signals(body, path)
     values = found.as_dict()

@@ -43,7 +43,8 @@ def test_the_written_requests_cover_every_task() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["\n", "fun f(", "const a ", "track 1: ", "def x()", "<system-reminder>", "(1,1) robot ", ".", "a ", "<fim_"]
+    "piece",
+    ["\n", "fun f(", "const a ", "track 1: ", "def x()", "<system-reminder>", "(1,1) robot ", ".", "a ", "<fim_"],
 )
 def test_a_long_text_made_to_be_slow_is_not(piece: str) -> None:
     found = signals(chat(("system", "robot state " + piece * 40_000), ("user", "write summary " + piece * 40_000)))

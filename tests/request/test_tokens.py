@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from router.request import coding, tokens
+from router.request import content, tokens
 from router.request.tokens import FILE, IMAGE, estimate
 from tests.request.bodies import PNG, chat, responses, signals
 
 PROSE = (
-    "The signal box stands where the branch line leaves the main line. From its windows the signalman sees both platforms, "
-    "the goods yard and the level crossing; forty levers set the points and the signals. "
+    "The signal box stands where the branch line leaves the main line. From its windows the signalman sees both "
+    "platforms, the goods yard and the level crossing; forty levers set the points and the signals. "
 )
 GERMAN = "Können Sie mir bitte erklären, warum die Weiche am Abzweig heute früh nicht gestellt werden konnte? "
 RUSSIAN = "Не могли бы вы объяснить, почему сегодня утром стрелку на развилке не удалось перевести? "
@@ -34,7 +34,7 @@ def counted(text: str) -> int:
     return len(tiktoken.get_encoding("cl100k_base").encode(text, disallowed_special=()))
 
 
-@pytest.mark.parametrize("text", [PROSE * 3, GERMAN * 5, Path(coding.__file__).read_text("utf-8"),
+@pytest.mark.parametrize("text", [PROSE * 3, GERMAN * 5, Path(content.__file__).read_text("utf-8"),
                                   Path(tokens.__file__).read_text("utf-8")])  # fmt: skip
 def test_the_estimate_is_within_a_fifth_of_a_tokenizer(text: str) -> None:
     assert estimate(text) == pytest.approx(counted(text), rel=0.2)

@@ -31,17 +31,20 @@ from router.request.wrappers import is_tool_result, unwrap
         ("change the greeting to be more casual please", "change the greeting to be more casual please"),
         ("say hi\n\nTo suggest changes to a file you MUST return the entire content", "say hi"),
         ("I have *added these files to the chat* so you can go ahead", ""),
-        ("Please solve this issue: it crashes\n\nYou can execute bash commands and edit files to implement it", "it crashes"),
+        (
+            "Please solve this issue: it crashes\n\nYou can execute bash commands and edit files to implement it",
+            "it crashes",
+        ),
         ("\nCurrent Task: plan a trip\n\nThis is the expected criteria for your final answer: a plan", "plan a trip"),
         ("New task:\n6*7?", "6*7?"),
         ("Observation:\n42", ""),
         ("[read_file for 'a.py'] Result:\nx = 1", ""),
         (
-            "Error:\nbad\nNow let's retry: again\n\nBased on the above, please provide an answer to the following user task:\n6*7?",
+            "Error:\nbad\nNow let's retry: again\n\nPlease, please provide an answer to the following user task:\n6*7?",
             "6*7?",
         ),
         (
-            "### Task:\nRespond to the user query using the provided context, with citations.\n<context>\nx\n</context>\nhow tall?",
+            "### Task:\nRespond to the user query using the provided context.\n<context>\nx\n</context>\nhow tall?",
             "how tall?",
         ),
         ("", ""),
