@@ -25,7 +25,7 @@ from router.routing.decision import Decision
 from router.routing.gates import drops_images
 from router.routing.session import prefer
 from router.telemetry.record import Attempt, Record
-from router.wire.inbound import Exchange
+from router.wire.exchange import Exchange
 
 __all__ = ["travel"]
 

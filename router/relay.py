@@ -9,7 +9,7 @@ import orjson
 
 from router.backends.contract import Answer
 from router.telemetry.record import Record
-from router.wire.inbound import Exchange
+from router.wire.exchange import Exchange
 from router.wire.sse import StreamWatch
 from router.wire.usage import usage_of
 

@@ -22,7 +22,7 @@ from router.request.envelope import Envelope, Headers
 from router.request.multipart import fields
 from router.request.upload import Upload
 from router.telemetry.record import Record
-from router.wire.inbound import Exchange
+from router.wire.exchange import Exchange
 
 __all__ = ["ApiDoors"]
 

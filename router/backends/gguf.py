@@ -1,7 +1,7 @@
 """llama.cpp in this process: a GGUF file answers chat completions and completions, or embeddings.
 
 The event loop never computes. A request waits in the bounded queue, a worker thread of this model does the work
-(`llama_engine.py`), and its bytes come over in a `Job`.
+(`llama/engine.py`), and its bytes come over in a `Job`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from router.backends.contract import Answer, Backend, BackendError, Call, Events, Plain
-from router.backends.llama_context import Stopped
-from router.backends.llama_engine import Engine
-from router.backends.llama_file import GgufError
-from router.backends.llama_job import Job
-from router.backends.llama_request import read
+from router.backends.llama.context import Stopped
+from router.backends.llama.engine import Engine
+from router.backends.llama.file import GgufError
+from router.backends.llama.job import Job
+from router.backends.llama.request import read
 from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import GgufBackend as Spec

@@ -1,51 +1,23 @@
-"""The proxy's side of HTTP/1.1 toward a backend: pooled keep-alive connections that hand on bytes as they come.
+"""The proxy's side of HTTP/1.1 toward a backend: a pool of kept connections, and the responses that come over them.
 
-A response is read by one of two means: `read()` for a whole body, `pipe(sink)` for one that is relayed. A piece goes
-to the sink within the very callback in which it was received, so a relayed chunk costs no task switch.
+A response is read by one of two means: `read()` for a whole body, `pipe(sink)` for one that is relayed as it comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
-import httptools
+from router.wire.connection import Connection, Limits, Ready, Sink, Stale, WireError
 
-__all__ = ["Connection", "Limits", "Origin", "Pool", "Response", "WireError"]
+__all__ = ["Limits", "Origin", "Pool", "Response", "WireError"]
 
-RawHeaders = list[tuple[bytes, bytes]]
-Sink = Callable[[bytes], None]
-Ready = Callable[[], Awaitable[None] | None]
-
-HELD_LIMIT = 1024 * 1024
-"""Bytes of a body held while nobody reads it; then the peer is made to wait."""
 BODY_LIMIT = 256 * 1024 * 1024
 """Bytes `read()` takes at most."""
 IDLE_CONNECTIONS = 256
 """Connections of one pool kept for the next request."""
-IDLE_TIME = 60.0
-"""Seconds an unused connection is kept."""
-
-
-class WireError(Exception):
-    """`reason`: connect, tls, timeout, broken. The message is a sentence for a person."""
-
-    def __init__(self, reason: str, message: str):
-        super().__init__(message)
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds."""
-
-    connect: float = 5.0
-    first_byte: float = 300.0
-    idle: float = 300.0
-    total: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,253 +27,6 @@ class Origin:
     host: str
     port: int
     tls: ssl.SSLContext | None = None
-    authority: bytes = field(default=b"")
-    """The Host header."""
-
-
-class _Stale(Exception):
-    """A kept connection was closed by the peer before it answered: the request was not taken."""
-
-
-class Connection(asyncio.Protocol):
-    """One connection and at most one request on it."""
-
-    def __init__(self, pool: Pool):
-        self.pool = pool
-        self.loop = pool.loop
-        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
-        self.parser = httptools.HttpResponseParser(self)
-        self.closed = False
-        self.used = False
-        """It has carried an answer before."""
-        self._deadline: float | None = None
-        self._total = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._drained: asyncio.Future[None] | None = None
-        self._reset()
-
-    def _reset(self) -> None:
-        self.status = 0
-        self.headers: RawHeaders = []
-        self.pieces: list[bytes] = []
-        self.held = 0
-        self.waiter: asyncio.Future[None] | None = None
-        self.sink: Sink | None = None
-        self.ready: Ready | None = None
-        self.busy = False
-        self.head_done = False
-        self.complete = False
-        self.until_close = False
-        self.keepable = False
-        self.error: Exception | None = None
-        self.heard = False
-        self.held_back = False
-
-    # -- asyncio.Protocol -----------------------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-        self.pool.forget(self)
-        if self.busy and not self.complete:
-            if self.head_done and self.until_close and exc is None:
-                self.complete = True
-                self._wake()
-            elif self.used and not self.heard:
-                self.fail(_Stale())
-            elif self.head_done:
-                self.fail(WireError("broken", "the connection was closed in the middle of the answer"))
-            else:
-                self.fail(WireError("broken", "the connection was closed before an answer"))
-
-    def eof_received(self) -> bool:
-        return False
-
-    def pause_writing(self) -> None:
-        self._drained = self.loop.create_future()
-
-    def resume_writing(self) -> None:
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
-        self._drained = None
-
-    def data_received(self, data: bytes) -> None:
-        if not self.busy:  # an answer nobody asked for
-            self.transport.abort()
-            return
-        self.heard = True
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            if not self.complete:
-                self.fail(WireError("broken", f"the answer is not valid HTTP/1.1: {error}"))
-            self.transport.abort()
-            return
-        if not self.complete:
-            self._watch(min(self.loop.time() + self.pool.limits.idle, self._total))
-        if self.sink is not None:
-            self._deliver()
-        if self.complete or (self.head_done and self.sink is None):
-            self._wake()
-            if not self.complete and self.held > HELD_LIMIT and not self.held_back:
-                self.held_back = True
-                self.transport.pause_reading()
-
-    # -- parser callbacks -----------------------------------------------------------------------------------------
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        self.status = self.parser.get_status_code()
-        if self.status < 200:
-            self.headers = []
-            return
-        self.head_done = True
-        self.keepable = self.parser.should_keep_alive()
-        self.until_close = self.status not in (204, 304) and not any(
-            name in (b"content-length", b"transfer-encoding") for name, _ in self.headers
-        )
-
-    def on_body(self, body: bytes) -> None:
-        self.pieces.append(body)
-        self.held += len(body)
-
-    def on_message_complete(self) -> None:
-        if self.status >= 200:
-            self.complete = True
-
-    # -- one request ----------------------------------------------------------------------------------------------
-
-    def begin(self, head: bytes, body: bytes) -> None:
-        """Send a request whose body is at hand."""
-        self._reset()
-        self.busy = True
-        now = self.loop.time()
-        limits = self.pool.limits
-        self._total = now + limits.total
-        self._watch(min(now + limits.first_byte, self._total))
-        self.transport.write(head + body if len(body) < 65536 else head)
-        if len(body) >= 65536:
-            self.transport.write(body)
-
-    async def feed(self, pieces: AsyncIterator[bytes], chunked: bool) -> None:
-        """Send a body as it comes, no faster than the peer takes it."""
-        async for piece in pieces:
-            if self.closed:
-                return
-            if piece:
-                self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-                self._watch(min(self.loop.time() + self.pool.limits.first_byte, self._total))
-            if self._drained is not None:
-                await self._drained
-        if chunked and not self.closed:
-            self.transport.write(b"0\r\n\r\n")
-
-    async def wait(self) -> None:
-        """Until something has happened; raises what has gone wrong."""
-        if self.error is None:
-            self.waiter = self.loop.create_future()
-            await self.waiter
-        if self.error is not None:
-            raise self.error
-
-    def fail(self, error: Exception) -> None:
-        """End this request with an error."""
-        self.error = error
-        self._deadline = None
-        self._wake()
-
-    def release(self) -> None:
-        """The answer is complete: keep the connection for the next request, or close it."""
-        self._deadline = None
-        self.sink = None
-        self.busy = False
-        self.used = True
-        if self.closed:
-            return
-        if self.until_close or not self.keepable or not self.pool.keep(self):
-            self.transport.close()
-        else:
-            self._watch(self.loop.time() + IDLE_TIME)
-
-    def abort(self) -> None:
-        """Close at once; the peer sees that nobody waits any more."""
-        if not self.closed and self.busy:
-            self.closed = True
-            self._deadline = None
-            self.transport.abort()
-
-    def take(self) -> bytes:
-        """The pieces that have come."""
-        pieces = self.pieces
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
-        self.held = 0
-        return data
-
-    def go_on(self) -> None:
-        """Read again after a pause."""
-        if self.held_back:
-            self.held_back = False
-            if not self.closed:
-                self.transport.resume_reading()
-                self._watch(min(self.loop.time() + self.pool.limits.idle, self._total))
-
-    def _deliver(self) -> None:
-        if self.pieces and self.sink is not None:
-            try:
-                self.sink(self.take())
-            except Exception as error:
-                self.fail(error)
-                self.transport.abort()
-                return
-            if self.ready is not None and not self.complete and (wait := self.ready()) is not None:
-                self.held_back = True
-                self.transport.pause_reading()
-                self._deadline = self._total
-                asyncio.ensure_future(wait).add_done_callback(lambda _: self.go_on())
-
-    def _wake(self) -> None:
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
-
-    # One timer a connection, set again only when it fires early: a request costs no timer of its own.
-
-    def _watch(self, deadline: float) -> None:
-        self._deadline = deadline
-        if self._timer is None or self._timer_at > deadline:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer_at = deadline
-            self._timer = self.loop.call_at(deadline, self._time_is_up)
-
-    def _time_is_up(self) -> None:
-        self._timer = None
-        if self._deadline is None or self.closed:
-            return
-        if self.loop.time() < self._deadline - 0.001:
-            self._watch(self._deadline)
-        elif not self.busy:
-            self.transport.close()
-        else:
-            limits, total = self.pool.limits, self.loop.time() >= self._total - 0.001
-            what = (
-                f"the answer took longer than {limits.total:g} s"
-                if total
-                else f"silent for {limits.idle:g} s in the middle of the answer"
-                if self.head_done
-                else f"no answer within {limits.first_byte:g} s"
-            )
-            self.fail(WireError("timeout", what))
-            self.transport.abort()
 
 
 class Response:
@@ -389,7 +114,7 @@ class Pool:
                 connection.begin(head, body)
                 while not connection.head_done:
                     await connection.wait()
-            except _Stale:
+            except Stale:
                 continue
             except BaseException:
                 connection.abort()

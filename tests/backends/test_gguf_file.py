@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.backends.llama_file import GgufError, read
+from router.backends.llama.file import GgufError, read
 from tests import tiny_gguf
 
 

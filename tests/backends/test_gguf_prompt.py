@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from router.backends.contract import BackendError
-from router.backends.llama_file import GgufError
-from router.backends.llama_prompt import ChatTemplate
-from router.backends.llama_request import read
-from router.backends.llama_sampler import gbnf
+from router.backends.llama.file import GgufError
+from router.backends.llama.prompt import ChatTemplate
+from router.backends.llama.request import read
+from router.backends.llama.sampler import gbnf
 
 USER = {"role": "user", "content": "hi"}
 

@@ -7,8 +7,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.backends.llama_text import Text
-from router.backends.llama_tools import ToolCalls
+from router.backends.llama.text import Text
+from router.backends.llama.tools import ToolCalls
 
 
 def shown(pieces: list[bytes], *stops: str) -> str:

@@ -12,7 +12,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from router.wire.client import Limits, Origin, Pool
-from router.wire.inbound import Exchange, InboundProtocol
+from router.wire.exchange import Exchange
+from router.wire.inbound import InboundProtocol
 
 Play = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

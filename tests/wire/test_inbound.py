@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router.wire import inbound as lane
-from router.wire.inbound import Exchange
+from router.wire.exchange import Exchange
 from tests.wire.conftest import exchange_bytes, inbound
 
 pytestmark = pytest.mark.anyio

@@ -12,8 +12,8 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from router.backends.llama_file import GgufError
-from router.backends.llama_request import refuse
+from router.backends.llama.file import GgufError
+from router.backends.llama.request import refuse
 
 __all__ = ["ChatTemplate"]
 

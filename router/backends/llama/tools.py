@@ -7,8 +7,8 @@ import re
 import uuid
 from typing import Any
 
-from router.backends.llama_request import refuse
-from router.backends.llama_sampler import from_schema
+from router.backends.llama.request import refuse
+from router.backends.llama.sampler import from_schema
 
 __all__ = ["ToolCalls", "forced"]
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 from router.backends.contract import BackendError
-from router.backends.llama_context import Context, Stopped
+from router.backends.llama.context import Context, Stopped
 
 __all__ = ["Job"]
 

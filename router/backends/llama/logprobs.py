@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from router.backends.llama_model import Model
+from router.backends.llama.model import Model
 
 __all__ = ["Logprobs"]
 

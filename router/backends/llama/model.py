@@ -6,8 +6,8 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-from router.backends.llama_file import GgufError, GgufFile
-from router.backends.llama_library import library, loading, said
+from router.backends.llama.file import GgufError, GgufFile
+from router.backends.llama.library import library, loading, said
 
 __all__ = ["Model"]
 

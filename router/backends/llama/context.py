@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from router.backends.contract import BackendError
-from router.backends.llama_file import GgufError
-from router.backends.llama_library import abort_on, library, said
-from router.backends.llama_model import Model
+from router.backends.llama.file import GgufError
+from router.backends.llama.library import abort_on, library, said
+from router.backends.llama.model import Model
 
 __all__ = ["Context", "Stopped"]
 

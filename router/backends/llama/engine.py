@@ -12,15 +12,15 @@ from typing import Any
 
 import orjson
 
-from router.backends.llama_answer import Growing
-from router.backends.llama_context import Context
-from router.backends.llama_file import GgufError, read
-from router.backends.llama_job import Job
-from router.backends.llama_model import Model
-from router.backends.llama_prompt import ChatTemplate
-from router.backends.llama_request import CompletionRequest, refuse
-from router.backends.llama_sampler import Sampler, gbnf
-from router.backends.llama_tools import forced
+from router.backends.llama.answer import Growing
+from router.backends.llama.context import Context
+from router.backends.llama.file import GgufError, read
+from router.backends.llama.job import Job
+from router.backends.llama.model import Model
+from router.backends.llama.prompt import ChatTemplate
+from router.backends.llama.request import CompletionRequest, refuse
+from router.backends.llama.sampler import Sampler, gbnf
+from router.backends.llama.tools import forced
 from router.config.schema import GgufBackend as Spec
 
 __all__ = ["Engine"]

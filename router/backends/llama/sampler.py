@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from router.backends.llama_context import Context
-from router.backends.llama_model import Model
-from router.backends.llama_request import Sampling, refuse
+from router.backends.llama.context import Context
+from router.backends.llama.model import Model
+from router.backends.llama.request import Sampling, refuse
 
 __all__ = ["Sampler", "gbnf"]
 

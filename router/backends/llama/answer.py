@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from router.backends.llama_chunks import Chunks
-from router.backends.llama_context import Context
-from router.backends.llama_job import Job
-from router.backends.llama_logprobs import Logprobs
-from router.backends.llama_model import Model
-from router.backends.llama_prompt import ChatTemplate
-from router.backends.llama_request import CompletionRequest
-from router.backends.llama_text import Text
-from router.backends.llama_tools import ToolCalls
+from router.backends.llama.chunks import Chunks
+from router.backends.llama.context import Context
+from router.backends.llama.job import Job
+from router.backends.llama.logprobs import Logprobs
+from router.backends.llama.model import Model
+from router.backends.llama.prompt import ChatTemplate
+from router.backends.llama.request import CompletionRequest
+from router.backends.llama.text import Text
+from router.backends.llama.tools import ToolCalls
 
 __all__ = ["Growing"]
 
