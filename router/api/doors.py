@@ -23,6 +23,7 @@ from router.request.multipart import fields
 from router.request.upload import Upload
 from router.telemetry.record import Record
 from router.wire.exchange import Exchange
+from router.wire.outbox import Outbox
 
 __all__ = ["ApiDoors"]
 
@@ -43,6 +44,7 @@ class ApiDoors:
     def __init__(self, box: Box):
         self.box = box
         self.body_limit = box.settings.body_limit
+        self.outbox = Outbox(asyncio.get_running_loop())
         self.cors = Cors(box.settings.cors_origins)
         self._prefix = os.urandom(4).hex()
         self._numbers = count(1)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from router.wire.connection import Connection, Limits, Ready, Sink, Stale, WireError
+from router.wire.outbox import Outbox
 
 __all__ = ["Limits", "Origin", "Pool", "Response", "WireError"]
 
@@ -100,6 +101,7 @@ class Pool:
         self.origin = origin
         self.limits = limits
         self.loop = asyncio.get_running_loop()
+        self._outbox = Outbox(self.loop)
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
 
@@ -142,6 +144,10 @@ class Pool:
         """See whether somebody listens: open a connection, unless one stands, and close it. Raises WireError."""
         if not self._all:
             (await self._connect()).transport.close()
+
+    def send_out(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Write a request: at once when it is the only one under way."""
+        self._outbox.write(transport, data, alone=len(self._all) - len(self._idle) <= 1)
 
     def keep(self, connection: Connection) -> bool:
         """Take back an unused connection; False when there are enough."""

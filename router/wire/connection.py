@@ -20,6 +20,8 @@ Ready = Callable[[], Awaitable[None] | None]
 
 HELD_LIMIT = 1024 * 1024
 """Bytes of a body held while nobody reads it; then the peer is made to wait."""
+SMALL = 64 * 1024
+"""Bytes up to which head and body are joined and leave in one write."""
 IDLE_TIME = 60.0
 """Seconds an unused connection is kept."""
 
@@ -51,6 +53,9 @@ class Owner(Protocol):
 
     loop: asyncio.AbstractEventLoop
     limits: Limits
+
+    def send_out(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Write now, or together with others that are about to leave."""
 
     def keep(self, connection: Connection) -> bool:
         """Take back an unused connection; False when there are enough."""
@@ -184,8 +189,10 @@ class Connection(asyncio.Protocol):
         limits = self.pool.limits
         self._total = now + limits.total
         self._watch(min(now + limits.first_byte, self._total))
-        self.transport.write(head + body if len(body) < 65536 else head)
-        if len(body) >= 65536:
+        if len(body) < SMALL:
+            self.pool.send_out(self.transport, head + body)
+        else:
+            self.transport.write(head)
             self.transport.write(body)
 
     async def feed(self, pieces: AsyncIterator[bytes], chunked: bool) -> None:

@@ -138,7 +138,11 @@ class Exchange:
             return
         self.started = True
         head = self._head(status, headers, b"content-length: %d\r\n" % len(body))
-        self.transport.write(head + body if self.method != "HEAD" else head)
+        protocol = self.protocol
+        if self.keep_alive and not protocol.pipeline:
+            protocol.doors.outbox.write(self.transport, head + body, alone=len(protocol.tasks) <= 1)
+        else:  # the connection closes, or the next answer is about to be written to it
+            self.transport.write(head + body)
         self._end()
 
     def start(self, status: int, headers: RawHeaders, length: int | None = None) -> bytes:

@@ -15,6 +15,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from router.wire.exchange import Exchange
+from router.wire.outbox import Outbox
 
 __all__ = ["Doors", "InboundProtocol"]
 
@@ -33,6 +34,7 @@ class Doors(Protocol):
     """Who answers exchanges; found by the protocol in the lifespan state under "doors"."""
 
     body_limit: int
+    outbox: Outbox
 
     def opens(self, method: str, path: str) -> bool:
         """True when a door answers this path; else the ASGI application does."""

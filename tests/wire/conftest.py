@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 from router.wire.client import Limits, Origin, Pool
 from router.wire.exchange import Exchange
 from router.wire.inbound import InboundProtocol
+from router.wire.outbox import Outbox
 
 Play = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -54,6 +55,7 @@ class PlainDoors:
 
     def __init__(self, answer: Callable[[Exchange], Awaitable[None]]):
         self._answer = answer
+        self.outbox = Outbox(asyncio.get_running_loop())
 
     def opens(self, method: str, path: str) -> bool:
         return path.startswith("/v1/")

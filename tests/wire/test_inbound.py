@@ -194,3 +194,28 @@ async def test_an_upload_reaches_the_door_while_it_is_arriving_and_is_never_held
         writer.close()
     assert answer.startswith(b"HTTP/1.1 200")
     assert max(seen) < 1_000_000
+
+
+async def test_answers_of_many_connections_at_once_each_reach_their_own() -> None:
+    """More than one request under way: their writes are gathered, and none gets another's place."""
+
+    async def later(exchange: Exchange) -> None:
+        await asyncio.sleep(0.001)
+        await echo(exchange)
+
+    async def client(port: int, number: int) -> list[bytes]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answers = []
+        for turn in range(20):
+            body = b"%d/%d" % (number, turn)
+            writer.write(post(b"/v1/a", body))
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+            answers.append(await reader.readexactly(length))
+        writer.close()
+        return answers
+
+    async with inbound(later) as port:
+        all_answers = await asyncio.gather(*(client(port, number) for number in range(20)))
+    for number, answers in enumerate(all_answers):
+        assert answers == [b"/v1/a:%d/%d" % (number, turn) for turn in range(20)]
