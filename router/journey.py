@@ -183,7 +183,8 @@ def _no_candidate(state: State, decision: Decision) -> Refusal:
     if not decision.route and not decision.candidates:
         return Refusal(400, "no route of the rules matches this request", code="no_route")
     told = "; ".join(f"{candidate.backend}: {candidate.reason}" for candidate in decision.candidates)
-    message = f'no backend of "{decision.route}" can take this request: {told}'
+    whose = "it" if decision.named else f'any backend of route "{decision.route}"'
+    message = f"this request cannot go to {whose}: {told}"
     gates = {candidate.gate for candidate in decision.candidates}
     if "health" in gates:
         return Refusal(503, message, code="no_backend", retry_after=5)

@@ -70,6 +70,7 @@ def application(box: Box) -> FastAPI:
     app.include_router(admin)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(Exception, _fault)
     if box.settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -151,6 +152,10 @@ async def _validation_error(_: Request, error: Exception) -> Response:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first.get("loc", ()))
     return _shaped(Refusal(400, f"{where}: {first.get('msg', 'not valid')}"))
+
+
+async def _fault(request: Request, _: Exception) -> Response:
+    return _shaped(Refusal(500, f"a fault of the proxy at {request.url.path}; its log tells more"))
 
 
 def _shaped(refusal: Refusal, extra: Any = None) -> Response:

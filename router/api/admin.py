@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
@@ -17,6 +18,13 @@ from router.routing.explain import explain
 __all__ = ["admin"]
 
 admin = APIRouter()
+
+
+class AnyJson(JSONResponse):
+    """JSON in ASCII: what a client sent may hold half a surrogate pair, which UTF-8 cannot say and an escape can."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
 def _box(request: Request) -> Box:
@@ -74,9 +82,14 @@ async def metrics(box: TheBox) -> Response:
     return Response(box.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-@admin.post("/api/explain", summary="Where a request would go, and why", dependencies=[Depends(_with_key)])
-async def explain_request(question: Annotated[Question, Body()], box: TheBox) -> dict[str, Any]:
+@admin.post(
+    "/api/explain",
+    summary="Where a request would go, and why",
+    response_class=AnyJson,
+    dependencies=[Depends(_with_key)],
+)
+async def explain_request(question: Annotated[Question, Body()], box: TheBox) -> Response:
     """Decides with the rules in force and what is known of the backends right now; sends nothing."""
     path = canonical(question.path) or question.path
     envelope = Envelope(path, question.body, Headers.of(question.headers))
-    return explain(box.state.rulebook.plan, Signals(envelope), box.state.facts)
+    return AnyJson(explain(box.state.rulebook.plan, Signals(envelope), box.state.facts))

@@ -12,7 +12,7 @@ from router.backends.contract import Answer, Backend, BackendError, Call, Events
 from router.backends.litellm_chunks import DONE, body, event
 from router.backends.litellm_errors import Redactor, backend_error
 from router.backends.litellm_library import library
-from router.backends.litellm_request import FIELDS, arguments, speaks_openai
+from router.backends.litellm_request import FIELDS, arguments, refuse_unsendable, speaks_openai
 from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import LitellmBackend as Spec
@@ -66,6 +66,7 @@ class LitellmBackend(Backend):
         """Send the call. A stream's answer is there with its first chunk."""
         if call.path not in FIELDS:
             raise BackendError("refused", f"{self.name} does not serve {call.path}", status=404)
+        refuse_unsendable(call.data)
         await self._ready()
         await self.slots.take()
         try:
@@ -107,7 +108,8 @@ class LitellmBackend(Backend):
         if not self._imported.is_set():
             limits = self.spec.timeouts
             try:
-                await asyncio.wait_for(self._imported.wait(), limits.connect + limits.first_byte)
+                async with asyncio.timeout(limits.connect + limits.first_byte):
+                    await self._imported.wait()
             except TimeoutError:
                 raise BackendError("timeout", "LiteLLM is still being imported", status=504) from None
         if self._litellm is None:

@@ -7,9 +7,12 @@ choice. So only fields on these lists become arguments.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-__all__ = ["arguments", "speaks_openai"]
+from router.backends.contract import BackendError
+
+__all__ = ["arguments", "refuse_unsendable", "speaks_openai"]
 
 _SHARED = frozenset(
     {"temperature", "top_p", "n", "stop", "max_tokens", "presence_penalty", "frequency_penalty", "logit_bias", "user"}
@@ -32,6 +35,19 @@ _NEVER = frozenset({"model", "stream", "stream_options", "extra_body"})
 def speaks_openai(litellm: Any, provider: str) -> bool:
     """True when LiteLLM sends fields it does not know on to this provider as they are."""
     return provider in ("openai", "azure", "text-completion-openai") or provider in litellm.openai_compatible_providers
+
+
+def refuse_unsendable(data: dict[str, Any]) -> None:
+    """Raises BackendError ("refused", 400) for a body on which LiteLLM fails while it rewrites it: its own error would
+    look like one of the provider's."""
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        why = "it holds half a surrogate pair" if isinstance(error, UnicodeEncodeError) else "it is nested too deeply"
+        raise BackendError("refused", f"the body cannot be sent on: {why}", status=400) from None
+    messages = data.get("messages")
+    if isinstance(messages, list) and not all(isinstance(message, dict) for message in messages):
+        raise BackendError("refused", '"messages" must be a list of objects', status=400)
 
 
 def arguments(path: str, data: dict[str, Any], *, openai: bool) -> dict[str, Any]:

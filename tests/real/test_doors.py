@@ -216,3 +216,24 @@ def test_explain_over_http_decides_without_sending(proxy: Signalbox, server: Ups
     assert told["signals"]["task"] == "embed"
     assert len(server.asked) == before
     assert call(proxy, "POST", "/api/explain", b"{", **{"content-type": "application/json"})[0] == 400
+
+
+HOSTILE = {
+    "nesting": b'{"model": "auto", "stream_options": %b, "stream": true, "messages": []}'
+    % (b'{"a":' * 400 + b"1" + b"}" * 400),
+    "half a pair": b'{"model": "auto", "messages": [{"role": "user", "content": "\\ud83d"}]}',
+    "half a pair in the model": b'{"model": "here", "user": "\\ud83d", "messages": []}',
+    "line ends in the model": b'{"model": "gpt-4o", "messages": [], "x": "a\\r\\nb: c"}',
+    "big numbers": b'{"max_tokens": %b, "temperature": 1e400, "messages": []}' % (b"9" * 400),
+    "members that are none": b'{"messages": [null, 3, "x", [], {"role": 7, "content": {"a": 1}}]}',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_bodies_are_relayed_or_refused_and_can_be_explained(name: str, proxy: Signalbox) -> None:
+    status, _, answer = call(proxy, "POST", "/v1/chat/completions", HOSTILE[name])
+    assert status in (200, 400), answer
+    question = b'{"body": %b}' % HOSTILE[name]
+    status, _, answer = call(proxy, "POST", "/api/explain", question, **{"content-type": "application/json"})
+    assert status in (200, 400), answer
+    assert b"Traceback" not in answer
