@@ -17,7 +17,13 @@ from bench.stacks import version
 __all__ = ["CONNECTIONS", "Results", "markdown"]
 
 CONNECTIONS = (1, 32)
-_TITLES = {"direct": "direct", "nginx": "nginx `proxy_pass`", "litellm": "LiteLLM proxy", "signalbox": "**Signalbox**"}
+_TITLES = {
+    "direct": "direct",
+    "nginx": "nginx `proxy_pass`",
+    "litellm": "LiteLLM proxy",
+    "signalbox": "**Signalbox**",
+    "signalbox-task": "Signalbox, with a `task` rule",
+}
 _CORE_FULL = 0.85
 
 

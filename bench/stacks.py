@@ -155,7 +155,8 @@ def _litellm(stack: Stack) -> list[str]:
 
 def _signalbox(stack: Stack) -> list[str]:
     program = str(Path(sys.executable).parent / "signalbox")
-    return [program, "serve", "--rules", str(BENCH / "rules.yaml"), "--port", str(stack.port)]
+    rules = "rules-task.yaml" if stack.name.endswith("task") else "rules.yaml"
+    return [program, "serve", "--rules", str(BENCH / rules), "--port", str(stack.port)]
 
 
 _COMMANDS: dict[str, Callable[[Stack], list[str]]] = {
@@ -163,6 +164,7 @@ _COMMANDS: dict[str, Callable[[Stack], list[str]]] = {
     "nginx": _nginx,
     "litellm": _litellm,
     "signalbox": _signalbox,
+    "signalbox-task": _signalbox,
 }
 STACKS = tuple(_COMMANDS)
 """`direct` is the upstream itself, on the core of the load."""
@@ -174,4 +176,4 @@ def version(name: str) -> str:
         return subprocess.run([which("nginx"), "-v"], capture_output=True, text=True).stderr.split("/")[-1].strip()
     if name == "litellm":  # the mark that setup.sh leaves
         return next((path.name.split("-")[1] for path in (ROOT / ".venv-bench").glob("litellm-*")), "")
-    return metadata.version(name)
+    return metadata.version(name.removesuffix("-task"))
