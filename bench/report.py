@@ -136,7 +136,7 @@ def _machine() -> str:
 
 
 def _versions(results: Results) -> str:
-    names = [name for name in results.stacks if name != "direct"]
+    names = [name for name in results.stacks if name not in ("direct", "signalbox-task")]
     parts = [f"{name} {version(name)}" for name in [*names, "uvicorn", "uvloop", "httptools"]]
     return ", ".join([f"Python {platform.python_version()}", *parts])
 

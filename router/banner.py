@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from router import __version__
 from router.backends.contract import Backend
@@ -81,7 +83,7 @@ def banner(box: Box, colour: bool) -> str:
         "",
         "  Try",
         f"    curl {root}/v1/chat/completions{key} -d '{chat}'",
-        f"    echo '{chat}' | signalbox explain -",
+        f"    echo '{chat}' | {_command()} explain -",
         "",
     ]
     return "\n".join(lines)
@@ -124,6 +126,13 @@ def _about(facts: Facts) -> str:
     if facts.accepts != {"text"}:
         parts.append("+".join(sorted(facts.accepts - {"text"})))
     return "  ".join([*filter(None, parts), *facts.notes])
+
+
+def _command() -> str:
+    """`signalbox` as it can be typed here: on the PATH or not."""
+    if shutil.which("signalbox"):
+        return "signalbox"
+    return os.path.relpath(Path(sys.executable).parent / "signalbox")
 
 
 def _count(number: int, noun: str) -> str:

@@ -66,7 +66,7 @@ async def travel(
         last = name is order[-1] or (upload is not None and upload.touched)
         if await _attempt(exchange, backend, call, record, attempt, last, _hides_usage(envelope, signals)):
             if signals.tools:
-                box.sessions.put(signals.session, name)
+                box.sessions.put(_session(signals), name)
             return
         if upload is not None and upload.touched:
             break
@@ -80,9 +80,14 @@ def decide(box: Box, state: State, signals: Signals) -> Decision:
         name = signals.model[:200]
         raise Refusal(404, f'the model "{name}" does not exist here', code="model_not_found", param="model")
     decision = plan.decide(signals, state.facts)
-    if signals.tools and signals.tool_loop and (backend := box.sessions.get(signals.session)) is not None:
-        decision = prefer(decision, backend, signals, state.facts)
+    if signals.tools and signals.tool_loop and (served := box.sessions.get(_session(signals))) is not None:
+        decision = prefer(decision, served, signals, state.facts)
     return decision
+
+
+def _session(signals: Signals) -> str:
+    """Of one client: two of them may give their sessions the same name."""
+    return f"{signals.key}/{signals.session}"
 
 
 def prepare(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -63,8 +64,9 @@ def chat_chunks(pieces: list[str], usage: bool = False) -> list[bytes]:
 class Upstream:
     """`play(request, writer)` writes the answer; the connection is kept while it leaves the writer open."""
 
-    def __init__(self, play: Play | None = None):
+    def __init__(self, play: Play | None = None, tls: ssl.SSLContext | None = None):
         self.play = play or self.answer
+        self.tls = tls
         self.requests: list[Request] = []
         self.models = ["m"]
         self.pause = 0.0
@@ -77,7 +79,7 @@ class Upstream:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"https://localhost:{self.port}/v1" if self.tls else f"http://127.0.0.1:{self.port}/v1"
 
     @property
     def asked(self) -> list[Request]:
@@ -88,7 +90,7 @@ class Upstream:
         if not self._thread.is_alive():
             self._thread.start()
         self._server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._connected, "127.0.0.1", port or self.port), self._loop
+            asyncio.start_server(self._connected, "127.0.0.1", port or self.port, ssl=self.tls), self._loop
         ).result(5)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -190,9 +192,9 @@ async def _watch(reader: asyncio.StreamReader, request: Request) -> None:
 
 
 @contextmanager
-def upstream(play: Play | None = None) -> Iterator[Upstream]:
+def upstream(play: Play | None = None, tls: ssl.SSLContext | None = None) -> Iterator[Upstream]:
     """A server for the length of a test."""
-    server = Upstream(play)
+    server = Upstream(play, tls)
     server.start()
     try:
         yield server

@@ -127,7 +127,10 @@ class ApiDoors:
         head, found = b"", {}
         async for piece in pieces:
             head += piece
-            found = fields(head, kind)
+            try:
+                found = fields(head, kind)
+            except ValueError as error:
+                raise Refusal(400, str(error), code="invalid_form") from None
             if "model" in found or len(head) >= PEEK:
                 break
         envelope = Envelope(path, dict(found), headers, b"", exchange.method, exchange.query, record.key)

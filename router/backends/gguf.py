@@ -98,7 +98,8 @@ class GgufBackend(Backend):
         """The model is loaded. Raises BackendError when it cannot be, or takes longer than a request may wait."""
         if not self._loaded.is_set():
             try:
-                await asyncio.wait_for(self._loaded.wait(), self.spec.queue_wait)
+                async with asyncio.timeout(self.spec.queue_wait):
+                    await self._loaded.wait()
             except TimeoutError:
                 raise BackendError("full", f"{self.name} is still loading", status=503, retry_after=5) from None
         if self._engine is None or self._closed:

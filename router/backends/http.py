@@ -17,6 +17,8 @@ from router.wire.client import Limits, Origin, Pool, Response, WireError
 
 __all__ = ["HttpBackend"]
 
+_STATUS = {"timeout": 504, "refused": 400}
+
 PROBE_PATIENCE = 3.0
 """Seconds a server may take to say what it is."""
 
@@ -76,7 +78,7 @@ class HttpBackend(Backend):
             slots.give_back()
             if error.reason in ("connect", "tls"):
                 self.prober.unreachable(str(error))
-            raise BackendError(error.reason, str(error), status=504 if error.reason == "timeout" else 502) from error
+            raise BackendError(error.reason, str(error), status=_STATUS.get(error.reason, 502)) from error
         except BaseException:
             slots.give_back()
             raise

@@ -193,7 +193,8 @@ class Pool:
 
 
 def _carry(task: asyncio.Task[None], connection: Connection) -> None:
-    """An upload that failed on our side fails its request."""
+    """An upload that failed on our side fails its request; ValueError says that the client's form is at fault."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        connection.fail(WireError("broken", f"the upload ended: {error}"))
+        reason = "refused" if isinstance(error, ValueError) else "broken"
+        connection.fail(WireError(reason, f"the upload ended: {error}"))
         connection.transport.abort()

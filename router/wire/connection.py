@@ -27,7 +27,7 @@ IDLE_TIME = 60.0
 
 
 class WireError(Exception):
-    """`reason`: connect, tls, timeout, broken. The message is a sentence for a person."""
+    """`reason`: connect, tls, timeout, broken, refused (what was to be sent is at fault). The message is a sentence."""
 
     def __init__(self, reason: str, message: str):
         super().__init__(message)

@@ -38,7 +38,6 @@ class Exchange:
         "extra",
         "headers",
         "keep_alive",
-        "message_event",
         "method",
         "path",
         "protocol",
@@ -74,7 +73,6 @@ class Exchange:
         self.keep_alive = True
         self.disconnected = False
         self.response_complete = False
-        self.message_event = self  # uvicorn calls `message_event.set()` when the connection is lost
 
     # -- what arrives ---------------------------------------------------------------------------------------------
 
@@ -92,9 +90,14 @@ class Exchange:
         return self._size
 
     def body(self) -> bytes:
-        """The whole body; for exchanges that do not stream it."""
-        pieces = self._pieces
+        """The whole body, once; for exchanges that do not stream it."""
+        pieces, self._pieces = self._pieces, []
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    @property
+    def message_event(self) -> Exchange:
+        """uvicorn calls `message_event.set()` when the connection is lost."""
+        return self
 
     async def arriving(self) -> AsyncIterator[bytes]:
         """The body as it comes, for exchanges that stream it. Ends early when the client goes away."""
@@ -122,6 +125,11 @@ class Exchange:
         """Wake a reader of the body."""
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
+
+    def answered(self, task: asyncio.Task[None]) -> None:
+        """The task has ended. Letting go of it frees the request now, not when the collector finds the circle."""
+        self.task = None
+        self.protocol.tasks.discard(task)
 
     def lost(self) -> None:
         """The client has gone: stop working for it."""

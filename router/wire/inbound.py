@@ -173,7 +173,8 @@ class InboundProtocol(HttpToolsProtocol):
             return
         exchange.complete = True
         exchange.set()
-        if exchange.task is None and self.cycle is exchange and not self.pipeline and not self._refused:  # type: ignore[comparison-overlap]
+        waits = exchange.task is None and not exchange.started
+        if waits and cast("Any", self.cycle) is exchange and not self.pipeline and not self._refused:
             self._begin(exchange)
 
     # -- the lane -------------------------------------------------------------------------------------------------
@@ -181,7 +182,7 @@ class InboundProtocol(HttpToolsProtocol):
     def _begin(self, exchange: Exchange) -> None:
         exchange.task = task = self.loop.create_task(self.doors.answer(exchange))
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(exchange.answered)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if not isinstance(cycle, Exchange):
@@ -266,7 +267,7 @@ class InboundProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         exchange = self.exchange
-        if exchange is not None and not exchange.complete and exchange.task is None:
+        if exchange is not None and not exchange.complete and exchange.task is None and not exchange.started:
             self.refuse(408, f"the request stopped arriving for {ARRIVAL_PATIENCE:.0f} s")
         else:
             self.transport.close()

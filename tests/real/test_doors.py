@@ -237,3 +237,23 @@ def test_hostile_bodies_are_relayed_or_refused_and_can_be_explained(name: str, p
     status, _, answer = call(proxy, "POST", "/api/explain", question, **{"content-type": "application/json"})
     assert status in (200, 400), answer
     assert b"Traceback" not in answer
+
+
+FIELD = b'--x\r\ncontent-disposition: form-data; name="model"\r\n\r\n%b\r\n--x--'
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("multipart/form-data", b"--x--", 400),
+        ("text/plain", b"hello", 400),
+        ("multipart/form-data; boundary=x", b"", 200),
+        ("multipart/form-data; boundary=x", b"--x\r\na: " + b"b" * 200_000 + b"\r\n\r\nv\r\n--x--\r\n", 400),
+        ("multipart/form-data; boundary=x", FIELD % b"here", 200),
+        ("multipart/form-data; boundary=x", FIELD % b"nobody", 404),
+    ],
+)
+def test_a_form_that_is_none_is_the_clients_to_see(kind: str, body: bytes, status: int, proxy: Signalbox) -> None:
+    code, _, answer = call(proxy, "POST", "/v1/audio/transcriptions", body, **{"content-type": kind})
+    assert code == status, answer
+    assert status == 200 or json.loads(answer)["error"]["message"]

@@ -278,3 +278,34 @@ def test_many_clients_at_once_each_get_their_own_answer(proxy: Signalbox, server
     finally:
         server.play = server.answer
     assert not wrong
+
+
+OLD_IMAGES = """
+version: 1
+backends:
+  here: {{url: "{url}", model: m}}
+routes:
+  - {{name: all, to: here, old_images: drop, set: {{temperature: 0.2, top_p: null}}}}
+"""
+
+
+def test_a_route_sets_what_it_says_and_lets_a_text_model_take_over_after_a_screenshot(server: Upstream) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    old = [
+        {"role": "user", "content": [image, {"type": "text", "text": "look"}]},
+        {"role": "assistant", "content": "ok"},
+    ]
+    turn = {"role": "user", "content": "thanks"}
+    with signalbox(OLD_IMAGES.format(url=server.url)) as proxy:
+        asked = {"model": "auto", "temperature": 1, "messages": [*old, turn]}
+        assert post(proxy, "/v1/chat/completions", json.dumps(asked).encode())[0] == 200
+        arrived = server.asked[-1].json
+        assert (arrived["temperature"], arrived["top_p"]) == (0.2, None)
+        assert arrived["messages"][0]["content"] == [
+            {"type": "text", "text": "[an image was here]"},
+            old[0]["content"][1],
+        ]
+        assert arrived["messages"][1:] == [old[1], turn]
+        status, _, answer = post(proxy, "/v1/chat/completions", json.dumps({"messages": old[:1]}).encode())
+        assert status == 400
+        assert "image" in json.loads(answer)["error"]["message"]
