@@ -17,13 +17,14 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 from uvicorn.supervisors import Multiprocess
 
 from router import __version__
 from router.api.admin import admin
 from router.api.cors import EXPOSED
+from router.api.docs import page
 from router.api.doors import ApiDoors
 from router.api.errors import shape
 from router.banner import greet, is_worker
@@ -36,6 +37,8 @@ from router.wire.inbound import InboundProtocol
 __all__ = ["application", "create", "run"]
 
 log = logging.getLogger("signalbox")
+
+DOORS = "The OpenAI-compatible API is under /v1: set a client's base URL to http://127.0.0.1:4000/v1."
 
 KEEP_ALIVE = 75
 """Seconds an unused client connection is kept: longer than the pools of the usual clients (60 s and less) keep theirs,
@@ -65,9 +68,11 @@ def application(box: Box) -> FastAPI:
         version=__version__,
         summary="The pages beside the OpenAI-compatible doors under /v1.",
         lifespan=life,
+        docs_url=None,
         redoc_url=None,
     )
     app.include_router(admin)
+    app.add_api_route("/docs", lambda: page(app.openapi(), DOORS), response_class=HTMLResponse, include_in_schema=False)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _fault)

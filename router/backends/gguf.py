@@ -113,7 +113,7 @@ class GgufBackend(Backend):
         except GgufError as error:
             facts.up, facts.fault = False, f"{self.spec.path} {error}"
         except (ImportError, OSError, RuntimeError) as error:
-            facts.up, facts.fault = False, f"llama-cpp-python cannot be used ({error}); `pip install signalbox[gguf]`"
+            facts.up, facts.fault = False, f"llama-cpp-python cannot be used ({error}); `make llama` installs it"
         else:
             self._engine = engine
             facts.context = min(facts.context or engine.n_ctx, engine.n_ctx)

@@ -186,7 +186,7 @@ class _Parts:
         if (
             importlib.util.find_spec("llama_cpp") is None
         ):  # the backends are named all the same: they say what to install
-            self.missing.append((f"llama.cpp in process, for {files[0].name}", "pip install 'signalbox[gguf]'"))
+            self.missing.append((f"llama.cpp in process, for {files[0].name}", "make llama"))
         taken: set[str] = set()
         for file in files:
             able = abilities(file.stem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -195,7 +196,10 @@ def test_pages_for_people(proxy: Signalbox) -> None:
     assert proxy.get("/health") == (200, "ok")
     status, answer = proxy.get("/ready")
     assert (status, json.loads(answer)["config_valid"]) == (200, True)
-    assert proxy.get("/docs")[0] == 200
+    status, page = proxy.get("/docs")
+    assert status == 200
+    assert "/api/explain" in page
+    assert not re.search(r"(?:src|href)=.?https?:", page), "a page that needs the network shows nothing offline"
     assert {"/health", "/ready", "/metrics", "/api/explain"} <= set(json.loads(proxy.get("/openapi.json")[1])["paths"])
 
 
