@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from router.api.cors import EXPOSED
 from router.cli import COMMANDS
-from router.request.signals import NAMES
+from router.request.envelope import Envelope
+from router.request.signals import NAMES, Signals
+from router.routing.rulebook import open_rules
 from router.settings import Settings
 from router.telemetry.metrics import Metrics
 
@@ -46,3 +49,18 @@ def test_each_signal_is_documented(name: str) -> None:
 def test_each_file_that_the_readme_names_is_there() -> None:
     for path in re.findall(r"`((?:router|rules|bench|deploy|tests)/[\w./-]+)`", README):
         assert (ROOT / path).exists(), path
+
+
+def test_the_rules_in_the_readme_are_valid_and_send_a_bug_to_the_coder(tmp_path: Path) -> None:
+    (rules,) = re.findall(r"```yaml\n(version: 1\n.*?)```", README, re.DOTALL)
+    file = tmp_path / "signalbox.yaml"
+    file.write_text(rules)
+    rulebook = open_rules(file, {"ANTHROPIC_API_KEY": "sk-none"})
+    question = {"messages": [{"role": "user", "content": "Fix the bug in calc.py"}]}
+    decision = rulebook.plan.decide(Signals(Envelope("/v1/chat/completions", question)), rulebook.facts)
+    assert (decision.route, decision.backend) == ("code", "coder")
+
+
+def test_the_json_in_the_readme_is_json() -> None:
+    for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL):
+        json.loads(block)

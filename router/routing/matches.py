@@ -6,6 +6,7 @@ can never be reached is found. `implies` is sound and not complete: True only wh
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,18 +25,18 @@ Span = tuple[int, int | None]
 """Both ends belong to it; None: no upper end."""
 
 
-class Match:
+class Match(ABC):
     """What all forms share."""
 
     __slots__ = ()
 
+    @abstractmethod
     def test(self, value: Any) -> bool:
         """Does the value satisfy it? None stands for a value that the request does not have."""
-        raise NotImplementedError
 
     def __or__(self, other: Any) -> Match:
-        """Either of two of the same form."""
-        raise NotImplementedError
+        """Either of two of the same form; TypeError for forms that come one at a time."""
+        return NotImplemented
 
     def implies(self, other: Match) -> bool:
         """True when each value that satisfies this certainly satisfies `other`."""
