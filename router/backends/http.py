@@ -99,7 +99,9 @@ class HttpBackend(Backend):
         """GET a path of the server. Raises WireError."""
         try:
             async with asyncio.timeout(PROBE_PATIENCE):
-                response = await self.pool.send(b"GET %b HTTP/1.1\r\n%b\r\n" % (path, self._own), b"")
+                # A server that serves one connection at a time must not be held up by an idle one.
+                head = b"GET %b HTTP/1.1\r\n%bconnection: close\r\n\r\n" % (path, self._own)
+                response = await self.pool.send(head, b"")
                 return response.status, await response.read()
         except TimeoutError:
             raise WireError("timeout", f"no answer within {PROBE_PATIENCE:g} s") from None

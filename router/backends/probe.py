@@ -32,6 +32,11 @@ KNOCK_HERE, KNOCK_ELSEWHERE, ASK_DOWN, ASK_AGAIN = 15.0, 60.0, 2.0, 300.0
 """Seconds."""
 
 
+NOT_NOW = (502, 503, 504)
+"""Statuses by which a server, or the gateway before it, says that it cannot serve: llama.cpp while it loads. A 404 or
+501 comes from one that has no list of models."""
+
+
 class Server(Protocol):
     """What is asked."""
 
@@ -115,9 +120,9 @@ class Prober:
         try:
             status, body = await self._server.fetch(self._base + b"/models")
         except WireError as error:
-            self._turn(False, str(error))
+            self._unanswered(error)
             return
-        if status >= 500:
+        if status in NOT_NOW:
             self._turn(False, f"answers with status {status}")
             return
         facts = self.facts
@@ -127,6 +132,15 @@ class Prober:
         if status == 200:
             self._learn(body)
             await self._learn_props()
+
+    def _unanswered(self, error: WireError) -> None:
+        """Nobody there is down; whoever took the question and closed is there; silence may be a long generation."""
+        if error.reason in ("connect", "tls"):
+            self._turn(False, str(error))
+        elif error.reason == "broken":
+            self._turn(True, None)
+        elif self.facts.up is not True:
+            self.facts.up, self.facts.fault = None, str(error)
 
     def _learn(self, body: bytes) -> None:
         facts = self.facts
