@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import socket
 import subprocess
@@ -15,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Signalbox", "free_port", "signalbox"]
+__all__ = ["Signalbox", "ask", "free_port", "open_stream", "post", "signalbox"]
 
 
 def free_port() -> int:
@@ -56,6 +58,38 @@ class Signalbox:
         while self.get("/ready")[0] != 200:
             assert time.monotonic() < until, self.get("/ready")[1] + self.log.read_text()
             time.sleep(0.02)
+
+
+def ask(
+    proxy: Signalbox, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers (lower-case names) and body of one request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    try:
+        connection.request(method, path, body or None, headers or {})
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def post(proxy: Signalbox, path: str, body: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """`ask` with a JSON body."""
+    return ask(proxy, "POST", path, body, {"content-type": "application/json", **headers})
+
+
+@contextmanager
+def open_stream(proxy: Signalbox) -> Iterator[http.client.HTTPResponse]:
+    """A streamed chat completion of which the first line has been read."""
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    body = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json"})
+    answer = connection.getresponse()
+    answer.readline()
+    try:
+        yield answer
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
 import sys
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from router.config.known import is_loopback_host
 from router.config.problems import RulesError
 from router.settings import Settings
 
@@ -60,20 +60,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _unsafe(settings: Settings) -> str | None:
     """Why this address may not be listened on, or None."""
-    if settings.keys or is_loopback(settings.host):
+    if settings.keys or is_loopback_host(settings.host.strip("[]")):
         return None
     return (
         f"Not listening on {settings.host}: others could then use your models and your cloud keys, since no client "
         "keys are set.\nSet at least one, for example:\n"
         "  SIGNALBOX_KEYS=me:$(openssl rand -hex 16) signalbox serve --host " + settings.host
     )
-
-
-def is_loopback(host: str) -> bool:
-    """True for localhost and loopback addresses."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

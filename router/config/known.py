@@ -10,7 +10,7 @@ from router.config import catalogue
 from router.config.facts import Facts
 from router.config.schema import Backend, GgufBackend, HttpBackend, LitellmBackend
 
-__all__ = ["all_facts", "facts", "is_loopback", "is_private"]
+__all__ = ["all_facts", "facts", "is_loopback", "is_loopback_host", "is_private"]
 
 _CHAT = frozenset({"/v1/chat/completions", "/v1/completions"})
 _EMBEDDINGS = frozenset({"/v1/embeddings"})
@@ -83,9 +83,13 @@ def is_private(spec: Backend) -> bool:
 def is_loopback(url: str) -> bool:
     """Whether the host of a URL is this machine by its very name; no name is looked up."""
     try:
-        host = urlsplit(url).hostname or ""
+        return is_loopback_host(urlsplit(url).hostname or "")
     except ValueError:
         return False
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a host name or address is this machine by its very name."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

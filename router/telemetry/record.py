@@ -28,7 +28,6 @@ class Record:
     path: str
     started: float
     key: str | None = None
-    harness: str = ""
     route: str = ""
     backend: str = ""
     model: str = ""

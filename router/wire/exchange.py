@@ -32,7 +32,6 @@ class Exchange:
         "_pieces",
         "_size",
         "_wake",
-        "client",
         "complete",
         "disconnected",
         "extra",
@@ -53,7 +52,6 @@ class Exchange:
         self.protocol = protocol
         self.transport = protocol.transport
         self._flow = protocol.flow
-        self.client = protocol.client
         self.method = method
         self.path = path
         self.query = query

@@ -44,14 +44,13 @@ class StreamWatch:
     """Watches one stream. With `hide_usage` a usage event without choices, which the proxy asked for and the client
     did not, is taken out; only then the bytes of an unfinished event are held until it is whole."""
 
-    __slots__ = ("_carry", "finish_reason", "hide_usage", "saw_data", "usage")
+    __slots__ = ("_carry", "finish_reason", "hide_usage", "usage")
 
     def __init__(self, hide_usage: bool = False):
         self.hide_usage = hide_usage
         self._carry = b""
         self.usage: dict[str, Any] | None = None
         self.finish_reason: str | None = None
-        self.saw_data = False
 
     def feed(self, data: bytes) -> bytes:
         """What is to be sent on now: `data`, possibly less hidden events, possibly later with what follows."""

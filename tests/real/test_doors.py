@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 from collections.abc import Iterator
@@ -12,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.real.test_relay import post
-from tests.signalbox import Signalbox, signalbox
-from tests.upstream import Upstream, upstream
+from tests.signalbox import Signalbox, ask, post, signalbox
+from tests.upstream import Upstream
 
 RULES = """
 version: 1
@@ -27,12 +25,6 @@ routes:
   - {{name: all, to: here}}
 """
 KEY = {"authorization": "Bearer sk-me"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Upstream]:
-    with upstream() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +41,7 @@ def proxy(server: Upstream) -> Iterator[Signalbox]:
 def call(
     proxy: Signalbox, method: str, path: str, body: bytes = b"", **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
-    try:
-        connection.request(method, path, body or None, {**KEY, **headers})
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-    finally:
-        connection.close()
+    return ask(proxy, method, path, body, {**KEY, **headers})
 
 
 BODIES: dict[str, dict[str, Any]] = {

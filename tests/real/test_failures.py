@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.real.test_relay import post
-from tests.signalbox import Signalbox, free_port, signalbox
+from tests.signalbox import Signalbox, free_port, post, signalbox
 from tests.upstream import Request, Upstream, chat_chunks, respond, upstream
 
 RULES = """

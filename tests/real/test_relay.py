@@ -18,10 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.signalbox import Signalbox, signalbox
+from tests import captures
+from tests.signalbox import Signalbox, post, signalbox
 from tests.upstream import Request, Upstream, chat_chunks, respond, upstream
-
-CAPTURES = Path(os.environ.get("SIGNALBOX_CAPTURES", Path(__file__).parents[2] / "../shared/captures"))
 
 RULES = """
 version: 1
@@ -38,29 +37,14 @@ routes:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Upstream]:
-    with upstream() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def proxy(server: Upstream) -> Iterator[Signalbox]:
     with signalbox(RULES.format(url=server.url)) as running:
         yield running
 
 
-def post(proxy: Signalbox, path: str, body: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
-    try:
-        connection.request("POST", path, body, {"content-type": "application/json", **headers})
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-    finally:
-        connection.close()
-
-
 def captured_chats() -> list[Path]:
-    return sorted(CAPTURES.glob("*/*-chat-completions.json")) if CAPTURES.is_dir() else []
+    place = captures.folder()
+    return sorted(place.glob("*/*-chat-completions.json")) if place is not None else []
 
 
 @pytest.mark.parametrize(
@@ -70,7 +54,8 @@ def test_every_recorded_chat_request_arrives_unchanged_but_for_the_model(
     file: Path | None, proxy: Signalbox, server: Upstream
 ) -> None:
     if file is None:
-        pytest.skip("no recorded requests here (SIGNALBOX_CAPTURES)")
+        captures.needed()
+    assert file is not None
     recorded = json.loads(file.read_text())
     body: dict[str, Any] = recorded["body"]
     headers = {name: value for name, value in recorded["headers"] if name.lower() not in ("host", "content-length")}

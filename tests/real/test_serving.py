@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.test_relay import post
-from tests.signalbox import Signalbox, free_port, signalbox
+from router.config.discover import SERVERS
+from tests.signalbox import Signalbox, free_port, open_stream, post, signalbox
 from tests.upstream import Upstream, upstream
 
 RULES = """
@@ -112,48 +112,34 @@ def test_a_hundred_edits_under_load_lose_no_request_and_no_stream() -> None:
 def test_a_running_stream_outlives_the_removal_of_its_backend() -> None:
     with upstream() as server, upstream() as other, signalbox(RULES.format(url=server.url, name="old")) as proxy:
         server.pieces, server.pause = ["x"] * 40, 0.05
-        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
-        body = json.dumps({**json.loads(CHAT), "stream": True})
-        connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
-        answer = connection.getresponse()
-        answer.readline()
-        replace(proxy.rules, RULES.format(url=other.url, name="new").replace("here", "there"))
-        wait_for_route(proxy, "new")
-        assert answer.read().endswith(b"[DONE]\n\n")
-        connection.close()
+        with open_stream(proxy) as answer:
+            replace(proxy.rules, RULES.format(url=other.url, name="new").replace("here", "there"))
+            wait_for_route(proxy, "new")
+            assert answer.read().endswith(b"[DONE]\n\n")
 
 
 def test_sigterm_lets_a_stream_finish_takes_no_new_one_and_exits_with_0() -> None:
     with upstream() as server, signalbox(RULES.format(url=server.url, name="all")) as proxy:
         server.pieces, server.pause = ["x"] * 20, 0.05
-        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
-        body = json.dumps({**json.loads(CHAT), "stream": True})
-        connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
-        answer = connection.getresponse()
-        answer.readline()
-        proxy.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
-        with pytest.raises(OSError, match="refused"):
-            proxy.get("/health")
-        assert answer.read().endswith(b"[DONE]\n\n")
-        connection.close()
-        assert proxy.process.wait(5) == 0
+        with open_stream(proxy) as answer:
+            proxy.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            with pytest.raises(OSError, match="refused"):
+                proxy.get("/health")
+            assert answer.read().endswith(b"[DONE]\n\n")
+            assert proxy.process.wait(5) == 0
 
 
 def test_sigterm_ends_a_stream_that_takes_longer_than_the_grace_time() -> None:
     with upstream() as server, signalbox(RULES.format(url=server.url, name="all"), SIGNALBOX_GRACE="1") as proxy:
         server.pieces, server.pause = ["x"] * 200, 0.05
-        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
-        body = json.dumps({**json.loads(CHAT), "stream": True})
-        connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
-        answer = connection.getresponse()
-        answer.readline()
-        begun = time.monotonic()
-        proxy.process.send_signal(signal.SIGTERM)
-        assert proxy.process.wait(8) == 0
-        assert time.monotonic() - begun < 4
-        with pytest.raises(http.client.IncompleteRead):
-            answer.read()
+        with open_stream(proxy) as answer:
+            begun = time.monotonic()
+            proxy.process.send_signal(signal.SIGTERM)
+            assert proxy.process.wait(8) == 0
+            assert time.monotonic() - begun < 4
+            with pytest.raises(http.client.IncompleteRead):
+                answer.read()
 
 
 def test_several_workers_serve_on_one_port_and_stop_together() -> None:
@@ -203,12 +189,15 @@ def test_it_is_ready_before_any_backend_is_and_says_who_is_missing() -> None:
         assert "here: cannot connect to" in json.loads(answer)["reasons"][0]
 
 
-def test_without_a_rules_file_a_server_started_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On one of the usual ports; skipped where something of the user's own listens there."""
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", 1234)) == 0:
-            pytest.skip("port 1234 is in use on this machine")
-    port, clean = free_port(), {n: v for n, v in os.environ.items() if not n.endswith("_API_KEY")}
+def test_without_a_rules_file_a_server_started_later_is_found(tmp_path: Path) -> None:
+    """It listens on one of the usual ports. Where a server of the user's own does so, that one would be found."""
+    for usual in SERVERS:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", usual.port)) == 0:
+                reason = f"something listens on port {usual.port}, where {usual.title} would: end it to run this test"
+                pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    ours = ("_API_KEY", "SIGNALBOX_")
+    port, clean = free_port(), {n: v for n, v in os.environ.items() if not (n.endswith(ours) or n.startswith(ours))}
     command = [sys.executable, "-m", "router.cli", "serve", "--port", str(port)]
     process = subprocess.Popen(command, cwd=tmp_path, env=clean, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     proxy = Signalbox(port, tmp_path / "signalbox.yaml", process, tmp_path / "log")

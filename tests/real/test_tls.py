@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.test_relay import post
-from tests.signalbox import signalbox
+from tests.signalbox import post, signalbox
 from tests.upstream import chat_chunks, upstream
 
 RULES = """

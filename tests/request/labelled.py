@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from router.api.paths import canonical
 from router.request.envelope import Envelope, Headers
 from router.request.signals import Signals
+from tests.captures import folder
 
 __all__ = ["HARNESS_LABELS", "Labelled", "captures", "confusion", "written"]
 
@@ -35,11 +36,6 @@ class Labelled(NamedTuple):
     task: str
     harness: str | None
     name: str
-
-
-def canonical(path: str) -> str:
-    """`/v1/…` once, whatever the recorded client wrote."""
-    return "/v1/" + path.removeprefix("/").removeprefix("v1/").removeprefix("v1/")
 
 
 def written(file: str) -> list[Labelled]:
@@ -71,10 +67,8 @@ def _body(case: dict[str, Any], path: str) -> dict[str, Any]:
 
 def captures() -> Iterator[Labelled] | None:
     """Recorded POST requests with the labels of their index; None where no recordings are at hand."""
-    place = Path(os.environ.get("SIGNALBOX_CAPTURES") or HERE.parents[2] / "shared" / "captures")
-    if not (place / "INDEX.jsonl").is_file():
-        return None
-    return _recorded(place)
+    place = folder()
+    return None if place is None else _recorded(place)
 
 
 def _recorded(place: Path) -> Iterator[Labelled]:
@@ -83,7 +77,7 @@ def _recorded(place: Path) -> Iterator[Labelled]:
         if label["method"] != "POST":
             continue
         record = json.loads((place / label["file"]).read_text("utf-8"))
-        path = canonical(label["path"])
+        path = canonical(label["path"]) or label["path"]
         headers = Headers.of(record["headers_map"])
         signals = Signals(Envelope(path=path, data=record.get("body") or {}, headers=headers))
         task = _BY_PATH.get(path) or _BY_AUX.get(label.get("aux") or "") or ("code" if label.get("coding") else "chat")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from router.request.harness import CODING, HARNESSES, name_of
+from tests import captures
 from tests.request import labelled
 
 
@@ -78,9 +79,8 @@ def test_open_webui_is_known_by_its_headers() -> None:
 
 
 def test_every_recorded_client_is_named_as_labelled() -> None:
-    cases = labelled.captures()
-    if cases is None:
-        pytest.skip("no recorded requests: set SIGNALBOX_CAPTURES to their folder")
+    captures.needed()
+    cases = labelled.captures() or ()
     wrong = [
         f"{case.name}: {case.harness}, found {case.signals.harness}"
         for case in cases

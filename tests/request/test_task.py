@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from router.request.signals import TASKS
+from tests import captures
 from tests.request import labelled
 from tests.request.bodies import chat, signals
 
@@ -29,9 +30,8 @@ def test_nothing_written_as_chat_is_taken_for_anything_else() -> None:
 
 
 def test_the_recorded_requests_are_told_apart() -> None:
-    cases = labelled.captures()
-    if cases is None:
-        pytest.skip("no recorded requests: set SIGNALBOX_CAPTURES to their folder")
+    captures.needed()
+    cases = labelled.captures() or ()
     share, table = labelled.confusion(cases)
     assert share >= 0.98, f"\n{table}"
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import orjson
-import pytest
 
 from router.commands.recorded import read_recorded
 from router.request.signals import Signals
 from router.routing.explain import explain
 from router.routing.index import Index
+from tests import captures
 from tests.routing.sample import facts, plan
-
-CAPTURES = Path(os.environ.get("SIGNALBOX_CAPTURES") or Path(__file__).parents[3] / "shared" / "captures")
 
 ROUTES = plan(
     {"when": {"image": True}, "to": "eyes", "old_images": "drop"},
@@ -28,11 +23,10 @@ ROUTES = plan(
 
 
 def test_every_recorded_request_is_decided_and_explained() -> None:
-    if not CAPTURES.is_dir():
-        pytest.skip(f"there are no recorded requests at {CAPTURES}")
+    recordings = captures.needed()
     index = Index([route.condition for route in ROUTES.routes])
     seen = set()
-    for file in sorted(CAPTURES.rglob("*-v1-*.json")):
+    for file in sorted(recordings.rglob("*-v1-*.json")):
         signals = Signals(read_recorded(file.read_bytes()).envelope())
         told = explain(ROUTES, signals, facts())
         orjson.dumps(told)
