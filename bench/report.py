@@ -14,7 +14,7 @@ from bench.cases import CASES
 from bench.load import Figure
 from bench.stacks import version
 
-__all__ = ["CONNECTIONS", "Results", "markdown"]
+__all__ = ["CONNECTIONS", "Results", "machine", "markdown", "number", "table"]
 
 CONNECTIONS = (1, 32)
 _TITLES = {
@@ -62,7 +62,7 @@ class Results:
         return self.against(key, "direct", lambda mine, theirs: mine.p50 - theirs.p50)
 
 
-def _number(value: float | None, unit: str = "") -> str:
+def number(value: float | None, unit: str = "") -> str:
     """Three digits that mean something; a dash for what was not measured."""
     if value is None:
         return "–"
@@ -70,7 +70,8 @@ def _number(value: float | None, unit: str = "") -> str:
     return f"{value:,.{digits}f}{unit}"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Markdown; all columns but the first are figures."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -91,14 +92,14 @@ def _targets(results: Results) -> str:
         ("process start to first answer", results.ready.get("signalbox"), "<", 1, " s"),
         ("resident memory after the load", results.memory.get("signalbox"), "<", 80, " MB"),
     ]
-    table = []
+    lines = []
     for title, value, sign, bound, unit in rows:
         if value is None:
             verdict = "not measured"
         else:
             verdict = "reached" if (value >= bound if sign == "≥" else value < bound) else "**not reached**"
-        table.append([title, f"{sign} {bound:g}{unit}", _number(value, unit), verdict])
-    return _table(["target", "wanted", "measured", ""], table)
+        lines.append([title, f"{sign} {bound:g}{unit}", number(value, unit), verdict])
+    return table(["target", "wanted", "measured", ""], lines)
 
 
 def _case(results: Results, name: str) -> str:
@@ -111,14 +112,14 @@ def _case(results: Results, name: str) -> str:
         own = stack != "direct"
         busy = results.median(many, lambda run: run.busy)
         idle = "\\*" if own and busy is not None and busy < _CORE_FULL else ""
-        row = [_TITLES[stack], _number(results.median(many, lambda run: run.rate)) + idle]
-        row += [_number(results.median(many, lambda run: run.p50)), _number(results.median(many, lambda run: run.p99))]
-        row += [_number(results.ratio(many, "litellm")), _number(results.ratio(many, "nginx"))]
-        row += [_number(results.median(many, lambda run: run.cpu) if own else None)]
-        row += [_number(results.median(one, lambda run: run.rate)), _number(results.median(one, lambda run: run.p50))]
-        row += [_number(results.median(one, lambda run: run.p99)), _number(results.added(one) if own else None)]
+        row = [_TITLES[stack], number(results.median(many, lambda run: run.rate)) + idle]
+        row += [number(results.median(many, lambda run: run.p50)), number(results.median(many, lambda run: run.p99))]
+        row += [number(results.ratio(many, "litellm")), number(results.ratio(many, "nginx"))]
+        row += [number(results.median(many, lambda run: run.cpu) if own else None)]
+        row += [number(results.median(one, lambda run: run.rate)), number(results.median(one, lambda run: run.p50))]
+        row += [number(results.median(one, lambda run: run.p99)), number(results.added(one) if own else None)]
         rows.append(row)
-    return f"## {CASES[name].title}\n\n{_table(head, rows)}"
+    return f"## {CASES[name].title}\n\n{table(head, rows)}"
 
 
 def _faults(results: Results) -> list[str]:
@@ -128,7 +129,8 @@ def _faults(results: Results) -> list[str]:
     return found
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Cores, processor, memory and kernel in one line."""
     info = Path("/proc/cpuinfo").read_text().splitlines()
     name = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), platform.machine())
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
@@ -145,18 +147,18 @@ def markdown(results: Results) -> str:
     """The whole report."""
     faults = _faults(results)
     weights = [
-        [_TITLES[name], _number(results.ready.get(name)), _number(results.memory.get(name))]
+        [_TITLES[name], number(results.ready.get(name)), number(results.memory.get(name))]
         for name in results.stacks
         if name != "direct"
     ]
     parts = [
         "# Measured side by side",
-        f"{datetime.date.today()} · {_machine()}\n{_versions(results)}\n`{results.command}`: {results.method}",
+        f"{datetime.date.today()} · {machine()}\n{_versions(results)}\n`{results.command}`: {results.method}",
         "How, and what these figures do not say: [README.md](README.md).",
         "\n".join(["**Not valid:**", "", *[f"- {fault}" for fault in faults]]) if faults else "",
         "## Targets\n\n" + _targets(results) if "signalbox" in results.stacks else "",
         *[_case(results, name) for name in CASES if any(key[0] == name for key in results.runs)],
         "\\* The stack's core was not full: the load or the upstream was the limit. Compare the CPU time.",
-        "## Start and memory\n\n" + _table(["stack", "ready after s", "MB after the load"], weights),
+        "## Start and memory\n\n" + table(["stack", "ready after s", "MB after the load"], weights),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -39,9 +39,10 @@ class Chunks:
         """A chunk with one whole tool call."""
         return self._opening() + self._chunk({"delta": {"tool_calls": [call]}}, None, None)
 
-    def end(self, reason: str, usage: dict[str, Any] | None) -> bytes:
-        """The last chunks: the finish reason, then the usage where it is given, then the mark of the end."""
-        last = self._opening() + self._chunk({"delta": {}} if self.chat else {"text": ""}, None, reason)
+    def end(self, reason: str, usage: dict[str, Any] | None, extension: dict[str, Any] | None = None) -> bytes:
+        """The last chunks: the finish reason, with further top-level fields beside it where they are given, then the
+        usage where it is given, then the mark of the end."""
+        last = self._opening() + self._chunk({"delta": {}} if self.chat else {"text": ""}, None, reason, extension)
         if usage is not None:
             last += _event({**self._fixed, "choices": [], "usage": usage})
         return last + DONE
@@ -53,8 +54,9 @@ class Chunks:
         reason: str,
         usage: dict[str, Any],
         logprobs: dict[str, Any] | None,
+        extension: dict[str, Any] | None = None,
     ) -> bytes:
-        """The answer at once, as a JSON body."""
+        """The answer at once, as a JSON body; `extension` holds further top-level fields."""
         choice: dict[str, Any] = {"index": 0, "logprobs": logprobs, "finish_reason": reason}
         if self.chat:
             message: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None}
@@ -63,7 +65,7 @@ class Chunks:
             choice["message"] = message
         else:
             choice["text"] = text
-        return orjson.dumps({**self._fixed, "choices": [choice], "usage": usage})
+        return orjson.dumps({**self._fixed, "choices": [choice], "usage": usage, **(extension or {})})
 
     def _opening(self) -> bytes:
         if not self.chat or self._role_sent:
@@ -71,8 +73,15 @@ class Chunks:
         self._role_sent = True
         return self._chunk({"delta": {"role": "assistant", "content": ""}}, None, None)
 
-    def _chunk(self, said: dict[str, Any], logprobs: dict[str, Any] | None, reason: str | None) -> bytes:
-        return _event({**self._fixed, "choices": [{"index": 0, **said, "logprobs": logprobs, "finish_reason": reason}]})
+    def _chunk(
+        self,
+        said: dict[str, Any],
+        logprobs: dict[str, Any] | None,
+        reason: str | None,
+        extension: dict[str, Any] | None = None,
+    ) -> bytes:
+        choice = {"index": 0, **said, "logprobs": logprobs, "finish_reason": reason}
+        return _event({**self._fixed, "choices": [choice], **(extension or {})})
 
 
 def _event(chunk: dict[str, Any]) -> bytes:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-__all__ = ["GgufError", "GgufFile", "read"]
+__all__ = ["GgufError", "GgufFile", "Place", "read"]
 
 Value = int | float | bool | str
 
@@ -22,11 +22,22 @@ _PACKED = {kind: struct.Struct(form) for kind, form in _SCALARS.items()}
 _U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
 _MOST_DIMENSIONS = 4
 _DEEPEST_ARRAY = 2
+_ALIGNMENT = 32
 VOCABULARY = "tokenizer.ggml.tokens"
 
 
 class GgufError(ValueError):
     """The file cannot be used. The message is the rest of a sentence that begins with its path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one tensor lies: `offset` bytes from the beginning of the file, in ggml's type number `kind`."""
+
+    kind: int
+    shape: tuple[int, ...]
+    """ggml's order: the length of a row first."""
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ class GgufFile:
     path: Path
     architecture: str
     metadata: dict[str, Value]
+    tensors: dict[str, Place] = field(default_factory=dict, repr=False)
 
     @property
     def context(self) -> int | None:
@@ -78,20 +90,20 @@ def read(path: str | Path) -> GgufFile:
         raise GgufError("does not name its architecture")
     if not tensors:
         raise GgufError("holds no weights")
-    file_head = GgufFile(path, architecture, metadata)
+    file_head = GgufFile(path, architecture, metadata, tensors)
     _check_heads(file_head)
     return file_head
 
 
-def _head(data: mmap.mmap) -> tuple[dict[str, Value], int]:
-    """Metadata and the number of tensors."""
+def _head(data: mmap.mmap) -> tuple[dict[str, Value], dict[str, Place]]:
+    """Metadata, and where the tensors lie."""
     if data[:4] != b"GGUF":
         raise GgufError("is no GGUF file: it does not begin with GGUF")
     version = _U32.unpack_from(data, 4)[0]
     if version not in (2, 3):
         raise GgufError(f"has GGUF version {version}; 2 and 3 are known")
     reader = _Reader(data, 8)
-    tensors, pairs = reader.u64(), reader.u64()
+    count, pairs = reader.u64(), reader.u64()
     metadata: dict[str, Value] = {}
     for _ in range(pairs):
         key, kind = reader.text(), reader.u32()
@@ -101,12 +113,13 @@ def _head(data: mmap.mmap) -> tuple[dict[str, Value], int]:
         value = reader.value(kind)
         if value is not None:
             metadata[key] = value
-    last = 0
-    for _ in range(tensors):
-        last = max(last, reader.tensor_offset())
-    if reader.at + last > len(data):
+    tensors = dict(reader.tensor() for _ in range(count))
+    if reader.at + max((place.offset for place in tensors.values()), default=0) > len(data):
         raise GgufError("is incomplete: weights lie beyond its end")
-    return metadata, tensors
+    alignment = metadata.get("general.alignment")
+    step = alignment if isinstance(alignment, int) and alignment > 0 else _ALIGNMENT
+    begin = -(-reader.at // step) * step
+    return metadata, {name: replace(place, offset=begin + place.offset) for name, place in tensors.items()}
 
 
 class _Reader:
@@ -143,13 +156,13 @@ class _Reader:
         value: Value = packed.unpack_from(self._data, self._step(packed.size))[0]
         return value
 
-    def tensor_offset(self) -> int:
-        self.text()
-        dimensions = self.u32()
+    def tensor(self) -> tuple[str, Place]:
+        """Name and place of the next tensor; its offset still counts from the end of the head."""
+        name, dimensions = self.text(), self.u32()
         if dimensions > _MOST_DIMENSIONS:
             raise GgufError(f"is damaged: a tensor with {dimensions} dimensions")
-        self._step(8 * dimensions + 4)
-        return self.u64()
+        shape = tuple(self.u64() for _ in range(dimensions))
+        return name, Place(self.u32(), shape, self.u64())
 
     def pass_vocabulary(self) -> None:
         """An array of texts; llama.cpp aborts when two of them are equal."""

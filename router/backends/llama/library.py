@@ -31,6 +31,9 @@ def library() -> Any:
     OSError or RuntimeError when the compiled library does not load."""
     # When it has to abort, ggml would start a debugger on this process, and print what that finds.
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+    # Its threads meet after each node of a graph. By default they spin there until the last has come, for milliseconds
+    # when that one waits for a core: with one busy neighbour on two cores a token then takes a hundred times as long.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     import llama_cpp.llama_cpp as library
 
     callback = library.llama_log_callback(_log)

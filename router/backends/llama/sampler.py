@@ -112,6 +112,11 @@ class Sampler:
         self.lib.llama_sampler_accept(self.chain, token)
         return token
 
+    def draw_row(self, handle: Any, row: int) -> int:
+        """The next token from the logits of a batch's position `row`, in the context `handle` that several answers
+        share. Without regard to a grammar."""
+        return int(self.lib.llama_sampler_sample(self.chain, handle, row))
+
     def _choose(self, logits: Any, *, ruled: bool) -> int:
         rows = np.zeros(len(logits), _CANDIDATE)
         rows["id"] = np.arange(len(logits))
