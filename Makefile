@@ -9,14 +9,18 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/signalbox/wheels
 LLAMA := $(shell sed -n 's/^llama[-_]cpp[-_]python==//p' constraints.txt)
+WHEEL = ls $(CACHE)/llama_cpp_python-$(LLAMA)-*.whl >/dev/null 2>&1
+COMPILER = command -v g++ >/dev/null && command -v cmake >/dev/null
+NO_COMPILER = llama.cpp needs a C++ compiler and cmake: apt-get install g++ cmake.
+COMPILING = kill -0 $$(cat $(VENV)/llama.pid 2>/dev/null) 2>/dev/null
 # Only the library: no tools, no server, no examples, no image support. Set CMAKE_ARGS for more (-DGGML_CUDA=on).
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF
 export CMAKE_ARGS
 
-.PHONY: run test lint bench eval-task llama install clean help
+.PHONY: run test lint bench bench-world eval-task eval-world train-world test-training llama llama-meanwhile install clean help
 
 run: install  ## install and serve; ARGS="--port 4001 --rules my.yaml" are passed on
-	@if $(BIN)/signalbox extras $(ARGS) | grep -q gguf; then $(MAKE) --no-print-directory llama; fi
+	@if $(BIN)/signalbox extras $(ARGS) | grep -q gguf; then $(MAKE) --no-print-directory llama-meanwhile; fi
 	@exec $(BIN)/signalbox serve $(ARGS)
 
 install: $(VENV)/.installed
@@ -30,9 +34,20 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 llama: $(VENV)/.llama  ## llama.cpp in process, for `kind: gguf`; compiled once, the wheel is kept
 
+# In the background, and once: the process that compiles has its number in llama.pid. A backend that needs llama.cpp
+# comes up as soon as it is there.
+llama-meanwhile:
+	@if $(MAKE) -q $(VENV)/.llama 2>/dev/null; then exit 0; fi; \
+	if $(COMPILING); then echo "llama.cpp is still being compiled: see $(VENV)/llama.log"; exit 0; fi; \
+	if ! $(WHEEL) && ! { $(COMPILER); }; then echo "$(NO_COMPILER) And then: make llama"; exit 0; fi; \
+	echo "llama.cpp is installed in the background (compiled once, about five minutes): see $(VENV)/llama.log"; \
+	nohup nice $(MAKE) --no-print-directory llama MEANWHILE=1 </dev/null >$(VENV)/llama.log 2>&1 & \
+	echo $$! >$(VENV)/llama.pid
+
 $(VENV)/.llama: $(VENV)/.installed
-	@if ! ls $(CACHE)/llama_cpp_python-$(LLAMA)-*.whl >/dev/null 2>&1; then \
-	  command -v g++ >/dev/null && command -v cmake >/dev/null || { echo "A C++ compiler and cmake are needed: apt-get install g++ cmake"; exit 1; }; \
+	@$(if $(MEANWHILE),,if $(COMPILING); then echo "Waiting for llama.cpp, which is being compiled: $(VENV)/llama.log"; fi; while $(COMPILING); do sleep 1; done)
+	@if ! $(WHEEL); then \
+	  $(COMPILER) || { echo "$(NO_COMPILER)"; exit 1; }; \
 	  echo "Compiling llama.cpp: about five minutes on two cores, once. The wheel is kept in $(CACHE)."; \
 	  mkdir -p $(CACHE) && $(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps \
 	    --no-binary llama-cpp-python --wheel-dir $(CACHE) llama-cpp-python==$(LLAMA); fi
@@ -55,6 +70,23 @@ bench: $(VENV)/.installed  ## side by side with nginx and LiteLLM; wants the mac
 
 eval-task: $(VENV)/.installed  ## how well the `task` signal does: confusion tables
 	@$(BIN)/python -m bench.eval_task
+
+bench-world: $(VENV)/.dev  ## the world model: several requests at once, first tokens, the cost of the child process
+	@$(BIN)/python -m bench.world $(ARGS)
+
+eval-world: $(VENV)/.dev $(if $(findstring ablations,$(ARGS)),$(VENV)/.train)  ## the yard from its shipped files; ARGS=--ablations retrains for comparison
+	@$(BIN)/python -m bench.eval_world $(ARGS)
+
+train-world: $(VENV)/.train  ## train the yard's world model anew and write router/world/shipped/
+	@$(BIN)/python -m router.world.training $(ARGS)
+
+test-training: $(VENV)/.train  ## the tests that need PyTorch
+	@$(BIN)/mypy -p router.world.training && $(BIN)/python -m pytest tests/world/training $(ARGS)
+
+$(VENV)/.train: $(VENV)/.dev
+	@echo "Installing PyTorch for the training"
+	@$(PIP) --editable '.[train]'
+	@touch $@
 
 clean:  ## remove the environment; the compiled wheel stays in $(CACHE)
 	rm -rf $(VENV) .venv-bench *.egg-info

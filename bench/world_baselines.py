@@ -1,0 +1,69 @@
+"""Beside the world model: what it would be without its parts, and what others make of the same questions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bench.world_cases import Cases
+from router.backends.world.decoder import Decoder
+from router.backends.world.voice import CrowdVoice
+from router.world.training.states import SPLITS, States
+from router.world.yard.state import MOVES, Yard
+
+__all__ = ["chat_model", "trained_variants"]
+
+QUESTION = (
+    "A yard has four tracks. Each track is written from its buffer stop to the switch, so the last wagon named is the "
+    "one that can move; a moved wagon becomes the last of its new track. {state} The last wagon of {move} moves. "
+    "Write the new state in exactly the same form, and nothing else."
+)
+
+
+def trained_variants() -> str:
+    """The table of the ablations, and the decoder that learns from text to text."""
+    from router.world.training.__main__ import bars, prepare
+    from router.world.training.ablations import SHARE, ablated, text_only
+    from router.world.training.train import Recipe
+    from router.world.vocabulary import Vocabulary
+
+    recipe = Recipe()
+    data, words = prepare(recipe.seed)
+    report = bars()
+    lines = [
+        "## What each part is for\n",
+        f"The same recipe with {SHARE:.0%} of the steps, a part left out each time; exact held-out states in per cent "
+        "after so many imagined moves, and the letters that a linear probe reads in the latent.\n",
+        "| | 1 | 4 | 8 | 32 | letters |",
+        "| --- |" + " ---: |" * 5,
+    ]
+    for name, score in ablated(data, len(Vocabulary(words)), recipe, report).items():
+        shares = " | ".join(f"{share * 100:.1f}" for share in score.exact.values())
+        lines.append(f"| {name} | {shares} | {score.probe * 100:.1f} |")
+    alone = text_only(data, recipe, report)
+    told = ", ".join(f"{share:.1%} on states held out by {split}" for split, share in alone.items())
+    lines.append(f"\nThe same decoder without a world model, trained as long from text to text: {told}.")
+    return "\n".join(lines)
+
+
+def chat_model(path: Path, states: States, size: int) -> str:
+    """How often a GGUF chat model writes the next state when it is asked in words, its rules explained."""
+    decoder = Decoder(path, parallel=4, n_ctx=1024, n_gpu_layers=-1, n_threads=0)
+    voice = CrowdVoice(decoder.crowd, decoder.model, every=None)
+    try:
+        right = 0
+        walk, moves = Cases(states, SPLITS[0]).walks(size, 1, purpose=1)
+        for (start, following), move in zip(walk, moves[:, 0], strict=True):
+            content = QUESTION.format(state=states.yard(int(start)), move=MOVES[move])
+            prompt = decoder.template.render({"messages": [{"role": "user", "content": content}]})
+            hearing = voice.listener.hear(decoder.tokens(prompt), limit=96, every=None)
+            said = b"".join(decoder.model.piece(token) for tokens in hearing for token in tokens)
+            right += _is(said.decode("utf-8", "replace"), states.yard(int(following)))
+            print(".", end="", file=sys.stderr, flush=True)
+    finally:
+        decoder.close()
+    return f"A chat model, `{path.name}`, asked in words: {right / size:.1%} of {size} next states exact."
+
+
+def _is(text: str, yard: Yard) -> bool:
+    return str(yard) in " ".join(text.split())

@@ -1,0 +1,1 @@
+"""The switch yard: the little world that ships with Signalbox."""

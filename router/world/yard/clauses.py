@@ -1,0 +1,324 @@
+"""A text taken apart: what is said of each track, in which part of the text, and what is said of moves.
+
+The text is cut into pieces at its sentences, commas and joining words. A piece that says where a wagon goes is part of
+a move; one that names a track begins (or, as in `A and B are on track 2`, ends) what is said of that track, and the
+pieces without a track go with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from router.world.yard.bearings import RELATIONS, Side, tells_place
+from router.world.yard.labels import HOLDS, Label, labels_of, number_of
+from router.world.yard.moves import IMPERATIVES, Part, part_of
+from router.world.yard.order import BLANK, EMPTINESS, Unclear, side_first
+from router.world.yard.sections import Section, section_of
+from router.world.yard.state import WAGONS
+from router.world.yard.words import WAGON_NOUNS, words
+
+__all__ = ["Apart", "Statement", "taken_apart"]
+
+ENDS = frozenset("\n?!")
+MARKS = frozenset(",();")
+PARTING = MARKS | words(
+    "and then if when whenever while whereas but given suppose supposing assuming after afterwards before und dann "
+    "wenn sodann also plus & finally next so"
+)
+HEADINGS = words("moves move then next")
+ASKS_ANEW = words("does do can could would what how may darf was wie")
+LED_ON = words("to will should would shall can may must i we you please not don't could might be")
+ASKING = words(
+    "is are does do did can could may will would what which where who how was were ist sind welche wo wie was"
+)
+YES_OR_NO = words("is are does do was were ist sind")
+THE_REST = words("rest other others remaining remainder else everything \u00fcbrigen anderen elsewhere everywhere")
+THEY = words("they these those it namely there here")
+POINTING = words("it that which them its")
+AROUND_LABEL = BLANK | words("on in at the auf dem das is are stands there and und of with here we find have on: i see")
+COLONS = frozenset(":|=)]>-.[(")
+
+
+@dataclass(slots=True)
+class Piece:
+    start: int
+    end: int
+    sentence: int
+    asks: bool
+
+
+@dataclass(slots=True)
+class Statement:
+    """What is said of some tracks (one, but where several are empty): their numbers from 1 and the tokens."""
+
+    tracks: tuple[int, ...]
+    words: list[str]
+    end: int
+    """The token of the text after the last of them."""
+    sentence: int
+    trailing: bool
+    """The track is named at the end, after its wagons."""
+    marked: bool
+    """A colon or the like follows the track's name, so that saying nothing says that it is empty."""
+    asks: bool
+    section: Section = ""
+    fresh: bool = False
+    """A word such as `goal` begins a new section here."""
+
+    @property
+    def wagons(self) -> set[str]:
+        return {token for token in self.words if _is_wagon(token)}
+
+    @property
+    def is_intro(self) -> bool:
+        """Several tracks are named and nothing is said of them: `There are the tracks 1, 2, 3 and 4.`"""
+        return self.blank and not self.marked and len(self.tracks) > 1
+
+    @property
+    def blank(self) -> bool:
+        return set(self.words) <= AROUND_LABEL | {"track"}
+
+
+@dataclass(slots=True)
+class Apart:
+    """All that a text says, in its order."""
+
+    statements: list[Statement] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    section: Section = ""
+    fresh: bool = False
+    first: Side = "buffer"
+    """The side that lists begin at, as the text says of all its tracks."""
+    waiting: list[str] = field(default_factory=list)
+    """Words with wagons in them that the next track named takes up."""
+    moved: int = -1
+    """The sentence that the last move was said in."""
+    led: bool = False
+    """The last track named in this sentence stands before its wagons, and pieces without a track have been added."""
+
+
+def taken_apart(tokens: Sequence[str]) -> Apart:
+    """Reads the tokens of `with_wagons`. Raises Unclear where a wagon or a track cannot be placed."""
+    labels = labels_of(tokens)
+    apart = Apart()
+    sentence, at = -1, 0
+    for piece in _pieces(tokens, labels):
+        if piece.sentence != sentence:
+            _close(apart)
+            sentence = piece.sentence
+        while at < len(labels) and labels[at].start < piece.start:
+            at += 1
+        last = at
+        while last < len(labels) and labels[last].start < piece.end:
+            last += 1
+        _read_piece(apart, tokens, piece, labels[at:last])
+    _close(apart)
+    return apart
+
+
+def _pieces(tokens: Sequence[str], labels: Sequence[Label]) -> list[Piece]:
+    begins = {label.start: label.end for label in labels}
+    inside = {at for label in labels for at in range(label.start, label.end)}
+    pieces: list[Piece] = []
+    start = begin = sentence = 0
+    first = depth = 0
+    for at in range(len(tokens) + 1):
+        token = tokens[at] if at < len(tokens) else "\n"
+        ends = at == len(tokens) or (at not in inside and (token in ENDS or _is_full_stop(tokens, at)))
+        depth = 0 if ends else max(0, depth + (token == "[") - (token == "]"))
+        parts = token in PARTING and not (depth and token == ",") and tokens[at : at + 2] != ["next", "to"]
+        if not ends and (at in inside or not (parts or _begins(tokens, start, at, begins))):
+            continue
+        pieces.append(Piece(start, at, sentence, False))
+        start = at + 1 if ends or token in MARKS else at
+        if ends:
+            asks = token == "?" or (begin < len(tokens) and tokens[begin] in ASKING)
+            for piece in pieces[first:]:
+                piece.asks = asks
+            first, begin, sentence = len(pieces), at + 1, sentence + 1
+    return [piece for piece in pieces if piece.start < piece.end]
+
+
+def _begins(tokens: Sequence[str], start: int, at: int, labels: Mapping[int, int]) -> bool:
+    """Whether a new part begins at a token that parts nothing by itself.
+
+    An order (`… A B move B to 2`), a heading (`… moves: …`), or the second state of `from track 1: … to track 1: …`.
+    """
+    following = tokens[at + 1] if at + 1 < len(tokens) else "\n"
+    anew = tokens[at] in ASKS_ANEW and not (at and _is_wagon(tokens[at - 1]))
+    if (
+        tokens[at] in IMPERATIVES
+        or anew
+        or (following == ":" and (section_of([tokens[at]]) or tokens[at] in HEADINGS) and tokens[at] != "end")
+    ):
+        return at > start and tokens[at - 1] not in LED_ON and any(start <= label < at for label in labels)
+    if tokens[at] in ("to", "into", "onto"):
+        end = labels.get(at + 1 if following != "the" else at + 2)
+        after = tokens[end : end + 2] if end is not None else []
+        if after and after[0] in COLONS:
+            return len(after) > 1 and (_is_wagon(after[1]) or after[1] in EMPTINESS)
+        return bool(after) and after[0] in HOLDS
+    return False
+
+
+def _is_full_stop(tokens: Sequence[str], at: int) -> bool:
+    """A full stop ends a sentence but for the one after the number of a list's line, or inside `...`."""
+    if tokens[at] != ".":
+        return False
+    return not (at and number_of(tokens[at - 1]) is not None and (at < 2 or tokens[at - 2] in "\n*-"))
+
+
+def _read_piece(apart: Apart, tokens: Sequence[str], piece: Piece, labels: Sequence[Label]) -> None:
+    waiting = bool(apart.parts) and not apart.parts[-1].targets and not apart.parts[-1].back
+    waiting = waiting or (apart.moved == piece.sentence and not apart.waiting)
+    part = part_of(tokens, piece.start, piece.end, labels, waiting)
+    if part is not None:
+        apart.parts.append(part)
+        apart.moved = piece.sentence
+        return
+    before = tokens[piece.start : labels[0].start if labels else piece.end]
+    found = section_of(before)
+    if found and found != apart.section:
+        _close(apart)
+        apart.section, apart.fresh = found, True
+    if labels:
+        first = None if _has_content(before) else side_first(before)
+        if first is not None and ":" in before:
+            apart.first = first
+        _read_labelled(apart, tokens, piece, labels)
+    else:
+        _read_other(apart, tokens, piece)
+
+
+def _read_labelled(apart: Apart, tokens: Sequence[str], piece: Piece, labels: Sequence[Label]) -> None:
+    said = tokens[piece.start : piece.end]
+    if piece.asks and said[0] in YES_OR_NO and not any(map(_is_wagon, said)):
+        return
+    lead = list(tokens[piece.start : labels[0].start])
+    trailing = _has_content(lead) or (bool(apart.waiting) and not _has_content(tokens[labels[0].end : piece.end]))
+    apart.led = apart.led and tokens[piece.start - 1 : piece.start] != [";"]
+    if apart.waiting and (not trailing or apart.led):
+        raise Unclear(_lost(apart.waiting))
+    if trailing and apart.led and any(map(_is_wagon, lead)) and piece.sentence == apart.statements[-1].sentence:
+        raise Unclear(f'I cannot tell which track the wagons before "{" ".join(said[:12])}" stand on. {HINT}')
+    tail = tokens[labels[-1].end : piece.end]
+    if trailing and len(labels) > 1 and _has_content(tail):
+        raise Unclear(f'I cannot tell which wagons stand on which track in "{" ".join(said[:20])}". {HINT}')
+    carried: tuple[int, ...] = ()
+    for place, label in enumerate(labels):
+        start = (labels[place - 1].end if place else piece.start) if trailing else label.start
+        last = place + 1 == len(labels)
+        end = piece.end if last else (label.end if trailing else labels[place + 1].start)
+        if not place and _says_more(lead) and ":" not in lead:
+            start = piece.start
+        own = [*tokens[start : label.start], "track", *tokens[label.end : end]]
+        if not last and not trailing and set(own) <= {"track", ",", "&", "/", "+", "on", "und"}:
+            carried += label.tracks
+            continue
+        own = [*apart.waiting, *own] if trailing else own
+        apart.waiting = []
+        end = _closed(tokens, end, own)
+        marked = tokens[label.end - 1] in COLONS or (label.end < len(tokens) and tokens[label.end] in COLONS)
+        _state(apart, Statement(carried + label.tracks, own, end, piece.sentence, trailing, marked, piece.asks))
+        carried = ()
+    apart.led = False
+
+
+def _state(apart: Apart, statement: Statement) -> None:
+    previous = apart.statements[-1] if apart.statements else None
+    if previous is not None and previous.is_intro and previous.sentence != statement.sentence:
+        apart.statements.pop()
+    if previous is not None and previous.blank and not previous.marked and previous.sentence == statement.sentence:
+        statement.tracks = previous.tracks + statement.tracks
+        statement.section, statement.fresh = previous.section, previous.fresh
+        apart.statements.pop()
+    else:
+        statement.section, statement.fresh = apart.section, apart.fresh
+    apart.fresh = False
+    apart.statements.append(statement)
+
+
+def _read_other(apart: Apart, tokens: Sequence[str], piece: Piece) -> None:
+    said = list(tokens[piece.start : piece.end])
+    previous = apart.statements[-1] if apart.statements else None
+    same = previous is not None and previous.sentence == piece.sentence
+    wagons = {token for token in said if _is_wagon(token)}
+    if not wagons:
+        near = previous is not None and (same or (previous.blank and previous.sentence + 1 >= piece.sentence))
+        if previous is not None and near and not apart.fresh and _says_more(said):
+            _add(previous, tokens, piece)
+        elif not near and not piece.asks and (first := side_first(said)) is not None:
+            apart.first = first
+        return
+    if THE_REST.intersection(said) and not same:
+        return
+    if previous is not None and not apart.fresh and (_goes_on(previous, said, wagons, same)):
+        _add(previous, tokens, piece)
+        apart.led = apart.led or (same and not previous.trailing)
+        return
+    if piece.asks and _only_asks(said):
+        return
+    apart.waiting += [",", *said] if apart.waiting else said
+
+
+def _says_more(said: Sequence[str]) -> bool:
+    """Whether a piece without wagons still tells where wagons stand, or that none do."""
+    if THE_REST.intersection(said):
+        return False
+    return any(token in EMPTINESS for token in said) or tells_place(said)
+
+
+def _add(statement: Statement, tokens: Sequence[str], piece: Piece) -> None:
+    """A piece that goes on with what is said of a track, with the marks between them as the user wrote them."""
+    between = list(tokens[statement.end : piece.start])
+    said = list(tokens[piece.start : piece.end])
+    statement.words += between if between and set(between) <= MARKS else [","] * (said[0] not in PARTING)
+    statement.words += said
+    statement.end = _closed(tokens, piece.end, statement.words)
+
+
+def _closed(tokens: Sequence[str], end: int, said: list[str]) -> int:
+    """Takes up the bracket that closes one in what is said; returns where the words end then."""
+    if list(tokens[end : end + 1]) == [")"] and "(" in said:
+        said.append(")")
+        return end + 1
+    return end
+
+
+def _goes_on(previous: Statement, said: Sequence[str], wagons: set[str], same: bool) -> bool:
+    """Whether words with wagons but without a track belong to the track named before."""
+    points = any(tuple(said[at : at + n]) in RELATIONS for at in range(len(said)) for n in (1, 2, 3))
+    points = points and bool(POINTING.intersection(said) or wagons & previous.wagons)
+    if not same and (previous.is_intro or not previous.wagons):
+        return not previous.is_intro and (previous.blank or bool(THEY.intersection(said)))
+    if same:
+        return not previous.trailing or points or wagons <= previous.wagons
+    return points or previous.blank or wagons <= previous.wagons
+
+
+def _only_asks(said: Sequence[str]) -> bool:
+    return bool(words("where which what who how wo was welche wie").intersection(said))
+
+
+def _close(apart: Apart) -> None:
+    """At the end of a sentence or a section no words may be left that no track has taken."""
+    if apart.waiting:
+        raise Unclear(_lost(apart.waiting))
+    apart.led = False
+
+
+def _lost(waiting: Sequence[str]) -> str:
+    said = " ".join(token for token in waiting[:16] if token != "\n")
+    return f'I cannot tell which track "{said}" speaks of. {HINT}'
+
+
+HINT = "Say what stands on each track, like this: Track 1: A C. Track 2: empty."
+
+
+def _has_content(said: Sequence[str]) -> bool:
+    return any(_is_wagon(token) or (token in EMPTINESS and token not in WAGON_NOUNS) for token in said)
+
+
+def _is_wagon(token: str) -> bool:
+    return len(token) == 1 and token.isalpha() and (token.isupper() or token in WAGONS)

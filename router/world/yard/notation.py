@@ -1,0 +1,159 @@
+"""States in notations, written out: tables, columns, lists by position and coordinates as `track 1: A B; …`.
+
+Only what is a notation beyond doubt is rewritten, line by line; the words around it stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from router.world.yard.state import TRACKS
+from router.world.yard.tables import as_tracks, cells_of, is_ruler
+from router.world.yard.words import TRACK_NOUNS, plain
+
+__all__ = ["written_out"]
+
+NOUN = "|".join(sorted(TRACK_NOUNS, key=len, reverse=True))
+NOTHING = r"empty|nothing|none|nil|null|vacant|free|clear|bare|no|leer|frei|0|\u2205|\u00f8|x|-{1,3}|_|\(\)|\[\s?\]|\(empty\)|\.{1,3}"
+CELL = rf"(?:\[?[A-Z](?:[ ,&+]{{0,3}}[A-Z]){{0,6}}\]?|[a-f]{{1,6}}|{NOTHING})"
+BY_PLACE = re.compile(rf"(?<![\w|/;])({CELL})(?:\s?(?P<mark>[|/;])\s?({CELL}))(?:\s?(?P=mark)\s?({CELL})){{2}}(?![\w|/;])")
+NESTED = re.compile(r"(?:\b\w{1,20}\s?[=:]\s?)?\[\s?(?:[\[(][^\[\]()\n]{0,60}[\])]\s?,?\s?){2,8}\]")
+INNER = re.compile(r"[\[(]([^\[\]()\n]{0,60})[\])]")
+QUOTED_LIST = re.compile(rf"(?:\b\w{{1,20}}\s?=\s?)?\[\s?({CELL}|)(?:\s?,\s?({CELL}|)){{3}}\s?\]")
+SPAN = re.compile(rf"(?:\b(?:the|on|of)\s)?\b(?:{NOUN})?\s?1\s?(?:-|to|through|until|bis|\.\.|\.\.\.)\s?4\b(?:\s?[:=](?!\s?$))?", re.IGNORECASE)
+RANGE = re.compile(rf"\b(?:{NOUN})\s?1\s?(?:-|to|through|until|bis|\.\.|\.\.\.)\s?4\b", re.IGNORECASE)
+PLACED = re.compile(r"\b([A-Fa-f])\s?@\s?(?:[a-z]{1,7}\s?)?(\d)\s?[.,:/-]\s?(?:[a-z]{1,9}\s?)?(\d)\b\s?[,;]?\s?(?:and\s)?")
+LEGEND = re.compile(r"[^.:!?\n@]{0,40}\b[a-z]+@[a-z]+[.,:/-][a-z]+\b([^:\n@]{0,90})[:.]", re.IGNORECASE)
+FIRST_AT_SWITCH = re.compile(r"\b1\b[^.:\n]{0,40}\b(?:switch|points|turnout|throat|exit|front)\b", re.IGNORECASE)
+IN_BRACKETS = re.compile(rf"\(\s?(?:(?:on|in|at)\s)?(?:the\s)?(?:{NOUN})\s?(?:no\.?|number)?\s?([1-4])\s?\)", re.IGNORECASE)
+ROW = re.compile(rf"[ \t>+]{{0,8}}(?:(?:{NOUN}|[a-z])\s?)?#?(\d)\s{{0,4}}([;,\t])(.{{0,60}})", re.IGNORECASE)
+DRAWN = re.compile(rf"[ \t+]{{0,8}}(?:(?:{NOUN}|t)\s?)?#?(\d)\s{{0,4}}:?\s{{0,4}}([^\w\s]{{1,12}}.{{0,90}})", re.IGNORECASE)
+
+
+def written_out(text: str) -> str:
+    """The text, plain as `plain` makes it, with its notations as statements of one track each."""
+    lines = _tables(IN_BRACKETS.sub(r" on track \1 ", _placed(plain(text))).split("\n"))
+    return "\n".join(_line(line) for line in _rows(lines))
+
+
+def _said(tracks: Sequence[str]) -> str:
+    return "; ".join(f"track {number}: {_cell(cell)}" for number, cell in enumerate(tracks, 1)) + " . "
+
+
+def _cell(cell: str) -> str:
+    """A cell's wagons, or `empty`; what is neither stays for the reader to judge."""
+    said = re.sub(r"[\[\](){}|]", " ", cell).strip(" ,;\t.")
+    return "empty" if said in ("", "-", "--", "---", "_", "x", "X", "0", "\u2205", "\u00f8", "no") else said
+
+
+def _line(line: str) -> str:
+    """A line's list of four, by position; what its brackets say of the order comes before it."""
+    for form in (NESTED, BY_PLACE, QUOTED_LIST):
+        match = form.search(line)
+        if match is None:
+            continue
+        if form is NESTED:
+            found = INNER.findall(match[0][match[0].index("[") + 1 :])
+        elif form is QUOTED_LIST:
+            found = match[0][match[0].index("[") + 1 : -1].split(",")
+        else:
+            found = match[0].split(match["mark"])
+        if len(found) != TRACKS:
+            continue
+        before, after = line[: match.start()], line[match.end() :]
+        note = re.match(r"\s{0,3}(\(([^()]{0,120})\)|#(.{0,120})$)", after)
+        aside = ""
+        if note is not None:
+            aside, after = (note[2] or note[3] or ""), after[note.end() :]
+        before = SPAN.sub(" ", before)
+        aside = SPAN.sub(" ", aside).strip(" ,;:")
+        return f"{before} {aside + ' : ' if aside else ''}{_said(found)}{_line(after)}"
+    return line
+
+
+def _placed(text: str) -> str:
+    """Wagons told one by one as `A@2.1`, the track and the place on it."""
+    if "@" not in text:
+        return text
+    legend = LEGEND.search(text)
+    backwards = legend is not None and FIRST_AT_SWITCH.search(legend[1]) is not None
+    made: list[str] = []
+    end = 0
+    group: list[tuple[str, str, str]] = []
+    for match in [*PLACED.finditer(LEGEND.sub(" ", text))]:
+        between = LEGEND.sub(" ", text)[end : match.start()]
+        if group and between.strip():
+            made.append(_coordinates(group, backwards))
+            group = []
+        made.append(between)
+        group.append((match[2], match[3], match[1].upper()))
+        end = match.end()
+    made.append(_coordinates(group, backwards) if group else "")
+    return "".join(made) + LEGEND.sub(" ", text)[end:]
+
+
+def _coordinates(group: Sequence[tuple[str, str, str]], backwards: bool) -> str:
+    tracks: dict[str, list[str]] = {}
+    for track, _, wagon in sorted(group, key=lambda each: each[:2], reverse=backwards):
+        tracks.setdefault(track, []).append(wagon)
+    for number in map(str, range(1, TRACKS + 1)):
+        tracks.setdefault(number, [])
+    return "; ".join(f"track {track}: {' '.join(tracks[track]) or 'empty'}" for track in sorted(tracks)) + " "
+
+
+def _tables(lines: Sequence[str]) -> list[str]:
+    """Tables with bars, by rows or by columns."""
+    made: list[str] = []
+    block: list[str] = []
+    for line in [*lines, ""]:
+        if line.count("|") > 1 or (block and (is_ruler(line) and line.strip())):
+            block.append(line)
+            continue
+        if block:
+            made += _table(block)
+            block = []
+        made.append(line)
+    return made[:-1]
+
+
+def _table(block: Sequence[str]) -> list[str]:
+    said = as_tracks([cells_of(line) for line in block if not is_ruler(line)])
+    return list(block) if said is None else [f"{said} . "]
+
+
+def _rows(lines: Sequence[str]) -> list[str]:
+    """Lines like `1;AB` or `1 ]--A--B--`, three or more under each other, and the columns' names above them."""
+    made: list[str] = []
+    at = 0
+    while at < len(lines):
+        for form in (ROW, DRAWN):
+            end = at
+            while end < len(lines) and (match := form.fullmatch(lines[end])) and _holds_cells(match):
+                end += 1
+            if end - at > 2:
+                break
+        if end - at < 3:
+            made.append(lines[at])
+            at += 1
+            continue
+        if form is ROW and made and not re.search(r"\d", made[-1]) and re.search(rf"\b(?:{NOUN})\b.{{0,4}}[;,\t]", made[-1]):
+            made[-1] = re.sub(rf"^.*\b(?:{NOUN})\b.{{0,4}}[;,\t]", " ", made[-1], flags=re.IGNORECASE).strip() + " :"
+        for line in lines[at:end]:
+            match = form.fullmatch(line)
+            wagons = " ".join(_letters(match[match.lastindex or 0])) if match else ""
+            made.append(f"track {match[1] if match else ''}: {wagons or 'empty'}")
+        at = end
+    return made
+
+
+def _letters(cell: str) -> list[str]:
+    return [letter for run in re.findall(r"[^\W_\d]+", cell) if run.lower() not in EMPTY_WORDS for letter in run]
+
+
+EMPTY_WORDS = frozenset(["empty", "nothing", "none", "nil", "null", "vacant", "free", "clear", "bare", "leer", "frei", "o"])
+
+
+def _holds_cells(match: re.Match[str]) -> bool:
+    runs = re.findall(r"[^\W_]+", match[match.lastindex or 0])
+    return all(run.lower() in EMPTY_WORDS or re.fullmatch(r"[A-Z]{1,6}|[a-f]|0", run) for run in runs)
