@@ -14,12 +14,17 @@ from router import __version__
 from router.backends.contract import Backend
 from router.box import Box
 from router.config.facts import Facts
-from router.config.schema import GgufBackend, HttpBackend, LitellmBackend
+from router.config.schema import GgufBackend, HttpBackend, LitellmBackend, WorldBackend
 
 __all__ = ["banner", "greet", "is_worker"]
 
 PATIENCE = 1.0
 """Seconds to wait for the backends' first answers; what takes longer is shown as such."""
+
+YARD = (
+    "Track 1: A D. Track 2: empty. Track 3: B C. Track 4: E F. What does the yard look like after the last wagon of "
+    "track 3 goes to track 2?"
+)
 
 _PAINT = {"bold": "1", "dim": "2", "green": "32", "red": "31", "yellow": "33"}
 
@@ -78,7 +83,8 @@ def banner(box: Box, colour: bool) -> str:
         width = max(len(what) for what, _ in rulebook.found.missing)
         lines += [paint(f"    {what:<{width}}   {command}", "dim") for what, command in rulebook.found.missing]
     key = ' -H "Authorization: Bearer $KEY"' if settings.keys else ""
-    chat = '{"model": "auto", "messages": [{"role": "user", "content": "Say hello"}]}'
+    question = _question(state.backends.values())
+    chat = f'{{"model": "auto", "messages": [{{"role": "user", "content": "{question}"}}]}}'
     lines += [
         "",
         "  Try",
@@ -116,7 +122,15 @@ def _where(backend: Backend) -> str:
         return f"litellm {spec.model}"
     if isinstance(spec, GgufBackend):
         return spec.path
+    if isinstance(spec, WorldBackend):
+        return spec.checkpoint or "a world model of a switch yard, shipped here"
     return backend.facts.kind
+
+
+def _question(backends: Iterable[Backend]) -> str:
+    """What to try first: a greeting, or where only a world model is here, what it knows."""
+    specs = [getattr(backend, "spec", None) for backend in backends]
+    return YARD if specs and all(isinstance(spec, WorldBackend) for spec in specs) else "Say hello"
 
 
 def _about(facts: Facts) -> str:

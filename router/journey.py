@@ -182,10 +182,12 @@ def _failed(attempt: Attempt, reason: str, message: str, retry_after: float | No
 
 def _no_candidate(state: State, decision: Decision) -> Refusal:
     """400 when trying again cannot help, 503 when it can."""
-    if not state.backends:
+    nowhere = not decision.route and not decision.candidates
+    # Rules made from what is on this machine lack a route only where they lack the backend for it.
+    if not state.backends or (nowhere and state.rulebook.found is not None):
         message = "there is no backend yet: start one (llama-server, ollama serve, …), or name some in signalbox.yaml"
         return Refusal(503, message, code="no_backend", retry_after=10)
-    if not decision.route and not decision.candidates:
+    if nowhere:
         return Refusal(400, "no route of the rules matches this request", code="no_route")
     told = "; ".join(f"{candidate.backend}: {candidate.reason}" for candidate in decision.candidates)
     whose = "it" if decision.named else f'any backend of route "{decision.route}"'

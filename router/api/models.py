@@ -39,6 +39,8 @@ def _entry(state: State, name: str) -> dict[str, Any]:
     else:
         entry.update(_about([facts]))
         entry["backend"] = target
+        if facts.kind == "world":
+            entry["owned_by"] = "Tofy"  # clients of a Tofy server look for it
     return entry
 
 

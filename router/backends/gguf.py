@@ -16,6 +16,7 @@ from router.backends.contract import Answer, Backend, BackendError, Call, Events
 from router.backends.llama.context import Stopped
 from router.backends.llama.engine import Engine
 from router.backends.llama.file import GgufError
+from router.backends.llama.installed import NOT_INSTALLED, llama_is_installed
 from router.backends.llama.job import Job
 from router.backends.llama.request import read
 from router.backends.slots import Slots
@@ -27,6 +28,8 @@ __all__ = ["GgufBackend"]
 log = logging.getLogger("signalbox.backends")
 
 CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
+LOOK_AGAIN = 3.0
+"""Seconds between looks for llama.cpp where it is not installed: `make run` serves while it is being compiled."""
 
 
 class GgufBackend(Backend):
@@ -106,6 +109,21 @@ class GgufBackend(Backend):
             raise BackendError("down", self.facts.fault or f"{self.name} is being closed")
 
     async def _load(self) -> None:
+        """As soon as llama.cpp is there; until then the backend is down."""
+        facts = self.facts
+        while not await asyncio.to_thread(llama_is_installed):
+            if facts.fault is None:
+                log.warning("%s is down: %s", self.name, NOT_INSTALLED)
+            facts.up, facts.fault = False, NOT_INSTALLED
+            self._loaded.set()
+            await asyncio.sleep(LOOK_AGAIN)
+            if self._closed:
+                return
+        facts.up, facts.fault = None, None
+        self._loaded.clear()
+        await self._load_engine()
+
+    async def _load_engine(self) -> None:
         facts = self.facts
         open_engine = partial(Engine, self.name, self.spec, lambda: self._closed)
         try:

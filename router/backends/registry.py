@@ -15,6 +15,7 @@ KINDS = {
     "http": ("router.backends.http", "HttpBackend"),
     "litellm": ("router.backends.litellm", "LitellmBackend"),
     "gguf": ("router.backends.gguf", "GgufBackend"),
+    "world": ("router.backends.world.backend", "WorldBackend"),
 }
 
 

@@ -25,6 +25,6 @@ def run(args: argparse.Namespace) -> int:
         rules = open_rules(args.rules, os.environ).rules
     except (RulesError, OSError):
         return 0
-    for extra in sorted({spec.kind for spec in rules.backends.values()} & {"gguf"}):
-        print(extra)
+    if any(spec.kind in ("gguf", "world") for spec in rules.backends.values()):
+        print("gguf")
     return 0

@@ -11,14 +11,30 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from router.config import catalogue
-from router.config.schema import Backend, GgufBackend, HttpBackend, LitellmBackend, Modality, Route, Rules
+from router.config.schema import (
+    Backend,
+    GgufBackend,
+    HttpBackend,
+    LitellmBackend,
+    Modality,
+    Route,
+    Rules,
+    WorldBackend,
+)
 
 __all__ = ["CLOUDS", "SERVERS", "Cloud", "Found", "Server", "abilities", "discover"]
 
 PATIENCE = 0.3
 """Seconds that a local port gets to list its models."""
+
+YARD, TOFY = "yard", "tofy"
+"""Names of the world models: the embedded one, which is always here, and one whose files are."""
+
+YARD_WORDS = r"\b(tracks?|sidings?|roads?|lines?|spurs?|wagg?ons?|cars?|yard|gleise?n?|t[1-4])\b"
+"""What a question about the yard speaks of. Other described worlds are for a model that knows them."""
 
 _LIST_LIMIT = 512 * 1024
 
@@ -108,6 +124,7 @@ async def discover(environ: Mapping[str, str], directory: Path) -> Found:
     for server, models in zip(SERVERS, lists, strict=True):
         parts.add_server(server, models)
     parts.add_files(directory / "models")
+    parts.add_worlds(directory / "models", environ)
     for cloud in CLOUDS:
         parts.add_cloud(cloud, environ)
     return Found(parts.rules(), tuple(parts.found), tuple(parts.missing))
@@ -156,7 +173,7 @@ class _Parts:
         self.missing: list[tuple[str, str]] = []
         self.backends: dict[str, Backend] = {}
         self.aliases: dict[str, str] = {}
-        self.good_for: dict[str, list[str]] = {"chat": [], "code": [], "image": [], "embed": []}
+        self.good_for: dict[str, list[str]] = {"chat": [], "code": [], "image": [], "embed": [], "world": []}
 
     def add(self, name: str, spec: Backend, able: frozenset[str]) -> None:
         self.backends[name] = spec
@@ -197,6 +214,25 @@ class _Parts:
                 spec = GgufBackend(kind="gguf", path=str(file), embeddings=kind == "embed")
                 self.add("gguf-embed" if kind == "embed" else "gguf", spec, able - {"image"})
 
+    def add_worlds(self, directory: Path, environ: Mapping[str, str]) -> None:
+        """The embedded yard, and before it a Tofy whose files lie here."""
+        checkpoint, vocabulary = _checkpoint(directory), directory / "vocab_world.txt"
+        if checkpoint is not None and not vocabulary.is_file():
+            self.missing.append((f"{directory.name}/{vocabulary.name}, for {checkpoint.name}", "copy it there, too"))
+        elif checkpoint is not None:
+            paths = {"checkpoint": str(checkpoint), "vocabulary": str(vocabulary)}
+            try:
+                self.add(TOFY, _world(environ, **paths), frozenset({"world"}))
+                self.found.append(f"{directory.name}/{checkpoint.name}")
+            except ValidationError as error:  # of a variable of the environment
+                self.missing.append((f"a Tofy from {checkpoint.name}", _sentence(error)))
+        try:
+            self.add(YARD, _world(environ), frozenset({"world"}))
+        except ValidationError as error:
+            self.missing.append(("the embedded switch yard", _sentence(error)))
+        if TOFY not in self.backends and YARD in self.backends:
+            self.aliases[TOFY] = YARD  # so that a client that was set up for Tofy finds one
+
     def add_cloud(self, cloud: Cloud, environ: Mapping[str, str]) -> None:
         variable = next((name for name in cloud.variables if environ.get(name)), None)
         if variable is None:
@@ -225,12 +261,15 @@ class _Parts:
 
     def rules(self) -> Rules:
         """Local before cloud; a model made for the task before one that also can."""
-        chat, code, image, embed = (self.good_for[ability] for ability in ("chat", "code", "image", "embed"))
+        chat, code, image, embed, world = (
+            self.good_for[ability] for ability in ("chat", "code", "image", "embed", "world")
+        )
         local = [name for name in chat if name not in {cloud.name for cloud in CLOUDS}]
         plain = [name for name in chat if name not in code and name not in image]
         routes = [
             ("embeddings", {"task": "embed"}, embed),
             ("images", {"image": True}, image),
+            ("world model", _world_task(world), world),
             ("code", {"task": "code"}, _unique(code if any(n in local for n in code) else local, local, code)),
             ("everything else", {}, _unique([n for n in plain if n in local], local, chat)),
         ]
@@ -240,6 +279,25 @@ class _Parts:
             aliases=self.aliases,
             routes=[Route(name=name, when=when, to=to) for name, when, to in routes if to],
         )
+
+
+def _world(environ: Mapping[str, str], **paths: str) -> WorldBackend:
+    return WorldBackend.model_validate({"kind": "world", **paths}, context={"environ": environ})
+
+
+def _checkpoint(directory: Path) -> Path | None:
+    """The weights of a Tofy; a `_teacher` is what it was trained against."""
+    files = (file for file in sorted(directory.glob("model_world*.safetensors")) if "_teacher" not in file.name)
+    return next(files, None)
+
+
+def _world_task(names: list[str]) -> dict[str, Any]:
+    """What goes to the world models: with a Tofy all that describes a world, else only the yard's."""
+    return {"task": "world"} if TOFY in names else {"task": "world", "text": YARD_WORDS}
+
+
+def _sentence(error: ValidationError) -> str:
+    return error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
 
 
 def _chosen(models: list[str]) -> list[tuple[str, str]]:

@@ -8,9 +8,12 @@ from urllib.parse import urlsplit
 
 from router.config import catalogue
 from router.config.facts import Facts
-from router.config.schema import Backend, GgufBackend, HttpBackend, LitellmBackend
+from router.config.schema import Backend, GgufBackend, HttpBackend, LitellmBackend, WorldBackend
 
-__all__ = ["all_facts", "facts", "is_loopback", "is_loopback_host", "is_private"]
+__all__ = ["YARD", "all_facts", "facts", "is_loopback", "is_loopback_host", "is_private"]
+
+YARD = "switch-yard"
+"""What the model of the embedded yard is called in metrics and headers."""
 
 _CHAT = frozenset({"/v1/chat/completions", "/v1/completions"})
 _EMBEDDINGS = frozenset({"/v1/embeddings"})
@@ -36,6 +39,12 @@ def facts(name: str, spec: Backend) -> Facts:
         known.context = spec.context or spec.n_ctx or None
         known.endpoints = _EMBEDDINGS if spec.embeddings else _CHAT
         known.model = Path(spec.path).stem
+    if isinstance(spec, WorldBackend):
+        known.endpoints = _CHAT
+        known.model = Path(spec.checkpoint).stem if spec.checkpoint is not None else YARD
+        # Only the last user message is read: a long history or many tools are no reason to refuse a request.
+        known.context = spec.context
+        known.json = spec.json_schema and "json_schema" in spec.model_fields_set
     return known
 
 
@@ -49,7 +58,7 @@ def _said(name: str, spec: Backend) -> Facts:
         tools=spec.tools,
         json=spec.json_schema,
         private=is_private(spec),
-        model=None if isinstance(spec, GgufBackend) else spec.model,
+        model=None if isinstance(spec, GgufBackend | WorldBackend) else spec.model,
     )
 
 
@@ -77,7 +86,7 @@ def is_private(spec: Backend) -> bool:
     """Whether what is sent there stays here: as the YAML says, else in process and on loopback addresses."""
     if spec.private is not None:
         return spec.private
-    return isinstance(spec, GgufBackend) or (isinstance(spec, HttpBackend) and is_loopback(spec.url))
+    return isinstance(spec, GgufBackend | WorldBackend) or (isinstance(spec, HttpBackend) and is_loopback(spec.url))
 
 
 def is_loopback(url: str) -> bool:

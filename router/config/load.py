@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from router.config import references, wording
 from router.config.document import SIZE_LIMIT, Document, read_document
-from router.config.environment import UNSET, Filled, fill
+from router.config.environment import UNSET, fill
 from router.config.problems import Place, Problem, RulesError
 from router.config.schema import Rules
 
@@ -109,7 +109,7 @@ def examine(
     document = read_document(content, str(file))
     if isinstance(document.data, dict):
         document.data = {key: value for key, value in document.data.items() if not key.startswith("x-")}
-    examination = _Examination(document, fill(document.data, environ))
+    examination = _Examination(document, environ)
     loaded = examination.run(Path(file), digest(content))
     return loaded, examination.sorted()
 
@@ -117,10 +117,11 @@ def examine(
 class _Examination:
     """The problems found so far in one file, and the data without what is faulty."""
 
-    def __init__(self, document: Document, filled: Filled):
+    def __init__(self, document: Document, environ: Mapping[str, str]):
         self.document = document
-        self.filled = filled
-        self.data = filled.data
+        self.environ = environ
+        self.filled = fill(document.data, environ)
+        self.data = self.filled.data
         self.problems: list[Problem] = []
         self.left_out: dict[str, tuple[str, ...]] = {}
         self.positions = {name: list(range(_length(self.data, name))) for name in ("routes", "tests")}
@@ -180,7 +181,7 @@ class _Examination:
     def _validated(self) -> Rules | None:
         """The rules; when something is faulty, what remains of them without it."""
         try:
-            return Rules.model_validate(self.data)
+            return Rules.model_validate(self.data, context={"environ": self.environ})
         except ValidationError as error:
             found = wording.problems(error, self.data, self.filled.secret)
         # In a backend that is left out, a stand-in for the missing variable is no fault of the file.
@@ -190,7 +191,7 @@ class _Examination:
         self.problems += found
         self._take_out(problem.place for problem in found)
         try:
-            return Rules.model_validate(self.data)
+            return Rules.model_validate(self.data, context={"environ": self.environ})
         except ValidationError:
             return None
 

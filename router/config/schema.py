@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from router.config.jepa import said_by_environment
 
 __all__ = [
     "Backend",
@@ -19,6 +31,7 @@ __all__ = [
     "Route",
     "Rules",
     "Timeouts",
+    "WorldBackend",
     "seconds",
 ]
 
@@ -143,7 +156,82 @@ class GgufBackend(_Backend):
     chat_template: str | None = Field(None, description="a file with a Jinja template instead of the one in the GGUF")
 
 
-Backend = Annotated[HttpBackend | LitellmBackend | GgufBackend, Field(discriminator="kind")]
+class WorldBackend(_Backend):
+    """A JEPA world model and a GGUF decoder, in a process of their own. Without paths: the switch yard shipped here."""
+
+    # What the validator below asks for, in the words of editors.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentRequired": {
+                "checkpoint": ["vocabulary"],
+                "vocabulary": ["checkpoint"],
+                "decoder": ["checkpoint"],
+                "projection": ["checkpoint"],
+            }
+        }
+    )
+
+    kind: Literal["world"] = Field(description="a world model in process: encoder, transition, bridge and decoder")
+    checkpoint: str | None = Field(
+        None, description="model_world_*.safetensors of a Tofy; left out, with all paths: the embedded switch yard"
+    )
+    vocabulary: str | None = Field(None, description="the checkpoint's vocab_world.txt")
+    decoder: str | None = Field(
+        None,
+        description="the GGUF that speaks; left out: $JEPA_DECODER_MODEL, else the first *.gguf under models/, "
+        "then one folder deeper",
+    )
+    heads: Annotated[int, Field(ge=1)] = Field(8, description="attention heads of the encoder")
+    max_seq: Annotated[int, Field(ge=1, le=4096)] = Field(
+        128, description="tokens of the prompt that the encoder reads"
+    )
+    conditioning: Literal["text", "prefix"] = Field(
+        "text",
+        description="how the decoder learns of the imagined state: as numbers in its prompt, or as embeddings "
+        "before it; the embedded yard: prefix",
+    )
+    condition_format: Literal["chunks", "stats", "both"] = Field("chunks", description="form of the numbers as text")
+    projection: str | None = Field(
+        None, description="for `conditioning: prefix`; left out: decoder_prefix.safetensors beside the checkpoint"
+    )
+    ablate: bool = Field(False, description="true: a condition of zeros, to see what it is good for")
+    temperature: Annotated[float, Field(ge=0)] = Field(0.7, description="where a request says none")
+    repeat_penalty: Annotated[float, Field(gt=0)] = Field(1.12, description="where a request says none")
+    max_tokens: Annotated[int, Field(ge=1)] = Field(
+        4096, description="most tokens of an answer, where a request says none"
+    )
+    n_ctx: Annotated[Count, Field(ge=1)] = Field(
+        4096, description="context of each answer in tokens; never more than the decoder was trained with"
+    )
+    n_gpu_layers: int = Field(99, description="layers on the GPU, where llama.cpp was built for one; -1: all")
+    n_threads: Annotated[int, Field(ge=0)] = Field(0, description="0: as many as there are cores, one for the yard")
+    debug: bool = Field(False, description="tell speed and tokens of each answer on standard error")
+    parallel: Annotated[int, Field(ge=1)] = Field(4, description="requests at once; more wait in the queue")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _environment(cls, data: Any, info: ValidationInfo) -> Any:
+        """What the environment says stands below the YAML, and is a part of the settings like all else. It is the
+        validation's context `environ`, else the process's own."""
+        if not isinstance(data, dict):
+            return data
+        environ = (info.context or {}).get("environ", os.environ)
+        return {**said_by_environment(environ, decoder="checkpoint" in data), **data}
+
+    @model_validator(mode="after")
+    def _whole(self) -> WorldBackend:
+        if self.checkpoint is None:
+            told = [name for name in ("vocabulary", "decoder", "projection") if getattr(self, name) is not None]
+            if told:
+                raise ValueError(f"`{told[0]}` belongs to a `checkpoint`; without any path it is the embedded yard")
+            if "conditioning" in self.model_fields_set and self.conditioning == "text":
+                raise ValueError("the embedded yard has no `conditioning: text`: its decoder reads a prefix only")
+        elif self.vocabulary is None:
+            raise ValueError("`checkpoint` needs a `vocabulary` beside it")
+        return self
+
+
+Backend = Annotated[HttpBackend | LitellmBackend | GgufBackend | WorldBackend, Field(discriminator="kind")]
 
 
 def _default_kind(value: Any) -> Any:

@@ -14,11 +14,16 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from router.config.problems import Place, Problem, did_you_mean
-from router.config.schema import GgufBackend, HttpBackend, LitellmBackend, Rules
+from router.config.schema import GgufBackend, HttpBackend, LitellmBackend, Rules, WorldBackend
 
 __all__ = ["KINDS", "model_at", "options", "problems"]
 
-KINDS: dict[str, type[BaseModel]] = {"http": HttpBackend, "litellm": LitellmBackend, "gguf": GgufBackend}
+KINDS: dict[str, type[BaseModel]] = {
+    "http": HttpBackend,
+    "litellm": LitellmBackend,
+    "gguf": GgufBackend,
+    "world": WorldBackend,
+}
 
 _OTHER_WORDS = {
     "api_base": "url",
@@ -58,6 +63,12 @@ _EXPECTED = {
     "dict_type": ("a mapping", "`key: value` on indented lines below it"),
     "model_type": ("a mapping", "`key: value` on indented lines below it"),
     "model_attributes_type": ("a mapping", "`key: value` on indented lines below it"),
+}
+
+_BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "less_than_equal": ("at most", "le"),
+    "greater_than": ("more than", "gt"),
 }
 
 
@@ -112,8 +123,9 @@ def _problem(detail: Any, place: Place, data: Any, secret: Set[Place]) -> Proble
         if value is None:
             return Problem(f"{name} is empty; it is {expected}", place, "give it a value, or leave the line out")
         return Problem(f"{name} is {expected}{_shown(value, place, secret)}", place, hint)
-    if kind == "greater_than_equal":
-        return Problem(f"{name} is at least {detail['ctx']['ge']}{_shown(value, place, secret)}", place)
+    if kind in _BOUNDS:
+        words, bound = _BOUNDS[kind]
+        return Problem(f"{name} is {words} {detail['ctx'][bound]:g}{_shown(value, place, secret)}", place)
     if kind == "too_short":
         return Problem(f"{name} is an empty list; it needs at least one entry", place)
     return Problem(f"{name}: {detail['msg'][:1].lower()}{detail['msg'][1:]}", place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from router.request.described_yard import asks_about_a_yard
 from router.request.wording import Phrases, Wording, any_of, words
 
 __all__ = ["asks_about_a_world", "is_world_prompt"]
@@ -152,7 +153,7 @@ def asks_about_a_world(wording: Wording) -> bool:
     """A state is described in at least two marks of whatever kind, and something is asked of what follows from it."""
     if _EXPLICIT.search(wording):
         return True
-    return _is_described(wording) and _ASK.search(wording.lower) is not None
+    return (_is_described(wording) and _ASK.search(wording.lower) is not None) or asks_about_a_yard(wording)
 
 
 def _is_described(wording: Wording) -> bool:

@@ -24,7 +24,7 @@ CONVERSATIONS = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/respo
 """Paths whose answer is text made from a prompt. Elsewhere (embeddings, audio, images) the path itself says what is
 sent and asked, several inputs do not add up to one prompt, and the endpoint gate is what can be judged."""
 
-IN_PROCESS = frozenset({"gguf"})
+IN_PROCESS = frozenset({"gguf", "world"})
 """Kinds that certainly cannot answer while they are down; a server elsewhere may have come back a moment ago."""
 
 NEEDS_NO_IMAGES = ("title", "summary")

@@ -17,6 +17,7 @@ import pytest
 from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
+from router.backends import gguf
 from router.backends.contract import BackendError, Call, Events
 from router.backends.gguf import GgufBackend
 from router.config.facts import Facts
@@ -303,6 +304,21 @@ async def test_a_missing_file_and_a_damaged_one_make_the_backend_down_with_the_r
             assert raised.value.reason == "down"
             assert backend.facts.up is False
             assert str(path) in (backend.facts.fault or "")
+
+
+async def test_llama_cpp_may_be_installed_while_the_proxy_runs(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = False
+    monkeypatch.setattr(gguf, "llama_is_installed", lambda: here)
+    monkeypatch.setattr(gguf, "LOOK_AGAIN", 0.02)
+    async with running(tiny) as backend:
+        with pytest.raises(BackendError, match="make llama") as caught:
+            await plain(backend)
+        assert caught.value.reason == "down"
+        here = True
+        until = perf_counter() + 20
+        while backend.facts.up is not True and perf_counter() < until:
+            await asyncio.sleep(0.02)
+        assert (await plain(backend))["object"] == "chat.completion"
 
 
 async def test_one_answers_while_others_wait_and_one_too_many_is_sent_on(tiny: Path) -> None:

@@ -113,7 +113,7 @@ def routes(result):
 
 def test_a_server_with_several_models_becomes_one_backend_for_each_purpose(monkeypatch, tmp_path):
     result = found(monkeypatch, tmp_path, models("llama3.1:8b", "qwen2.5vl:7b", "qwen2.5-coder:7b", "nomic-embed-text"))
-    assert {name: spec.model for name, spec in result.rules.backends.items()} == {
+    assert {name: spec.model for name, spec in result.rules.backends.items() if name != "yard"} == {
         "s0": "llama3.1:8b",
         "s0-vision": "qwen2.5vl:7b",
         "s0-code": "qwen2.5-coder:7b",
@@ -141,7 +141,7 @@ def test_a_cloud_gets_a_model_that_the_catalogue_knows(monkeypatch, tmp_path):
 
     environ = {variable: "k" for cloud in module.CLOUDS for variable in cloud.variables}
     result = found(monkeypatch, tmp_path, environ=environ)
-    assert set(result.rules.backends) == {cloud.name for cloud in module.CLOUDS}
+    assert set(result.rules.backends) - {"yard"} == {cloud.name for cloud in module.CLOUDS}
     for cloud in module.CLOUDS:
         if cloud.name != "openrouter":
             assert catalogue.newest(cloud.models) is not None, cloud.name
@@ -164,7 +164,57 @@ def test_gguf_files_become_one_chat_and_one_embedding_backend(monkeypatch, tmp_p
     specs = result.rules.backends
     assert specs["gguf"].path.endswith("a-00001-of-00002.gguf")
     assert specs["gguf-embed"].embeddings
-    assert len(specs) == 2
+    assert set(specs) == {"gguf", "gguf-embed", "yard"}
+
+
+def test_the_switch_yard_is_always_here_and_gets_the_questions_about_it(monkeypatch, tmp_path):
+    result = found(monkeypatch, tmp_path)
+    assert result.rules.backends["yard"].checkpoint is None
+    assert result.rules.aliases == {"tofy": "yard"}
+    (route,) = result.rules.routes
+    assert (route.name, route.to, route.when["task"]) == ("world model", ["yard"], "world")
+    assert "text" in route.when, "other worlds than the yard's are not sent to it"
+
+
+def tofy(tmp_path, *names):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def test_a_tofy_among_the_models_is_found_and_answers_world_tasks_before_the_yard(monkeypatch, tmp_path):
+    names = ("model_world_10.00M.safetensors", "model_world_10.00M_teacher.safetensors", "vocab_world.txt")
+    folder = tofy(tmp_path, *names)
+    result = found(monkeypatch, tmp_path, models("llama3.1:8b"))
+    spec = result.rules.backends["tofy"]
+    assert (spec.checkpoint, spec.vocabulary) == (str(folder / names[0]), str(folder / names[2]))
+    assert (spec.decoder, spec.conditioning) == (None, "text")
+    assert "tofy" not in result.rules.aliases
+    order = [route.name for route in result.rules.routes]
+    assert order.index("world model") < order.index("code")
+    assert routes(result)["world model"] == ["tofy", "yard"]
+    assert f"models/{names[0]}" in result.found
+
+
+def test_a_checkpoint_without_its_vocabulary_is_told_as_missing(monkeypatch, tmp_path):
+    tofy(tmp_path, "model_world_10.00M.safetensors")
+    result = found(monkeypatch, tmp_path)
+    assert "tofy" not in result.rules.backends
+    assert any("vocab_world.txt" in what for what, _ in result.missing)
+
+
+def test_a_teacher_alone_is_no_tofy(monkeypatch, tmp_path):
+    tofy(tmp_path, "model_world_1M_teacher.safetensors", "vocab_world.txt")
+    assert "tofy" not in found(monkeypatch, tmp_path).rules.backends
+
+
+def test_a_wrong_variable_of_the_environment_leaves_the_rest_in_force(monkeypatch, tmp_path):
+    tofy(tmp_path, "model_world_1M.safetensors", "vocab_world.txt")
+    result = found(monkeypatch, tmp_path, models("llama3.1:8b"), environ={"JEPA_DECODER_CTX": "many"})
+    assert {"s0", "yard"} == set(result.rules.backends)
+    assert any("JEPA_DECODER_CTX" in command for _, command in result.missing)
 
 
 def test_what_is_missing_is_named_with_what_would_provide_it(monkeypatch, tmp_path):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from router.config.known import facts, is_loopback, is_private
-from router.config.schema import GgufBackend, HttpBackend
+from router.config.known import YARD, facts, is_loopback, is_private
+from router.config.schema import GgufBackend, HttpBackend, WorldBackend
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,23 @@ def test_a_gguf_is_private_and_serves_chat_or_embeddings():
     assert (chat.private, chat.context, chat.model) == (True, 4096, "tiny")
     assert chat.endpoints == {"/v1/chat/completions", "/v1/completions"}
     assert facts("a", GgufBackend(kind="gguf", path="x", embeddings=True)).endpoints == {"/v1/embeddings"}
+
+
+def test_a_world_is_private_reads_text_and_serves_chat():
+    known = facts(
+        "tofy", WorldBackend(kind="world", checkpoint="models/model_world_10.00M.safetensors", vocabulary="v")
+    )
+    assert (known.private, known.accepts, known.model) == (True, {"text"}, "model_world_10.00M")
+    assert known.endpoints == {"/v1/chat/completions", "/v1/completions"}
+    assert facts("yard", WorldBackend(kind="world")).model == YARD
+
+
+def test_a_world_takes_the_long_prompts_and_tools_of_agents_of_which_it_reads_the_last_message():
+    known = facts("tofy", WorldBackend(kind="world", checkpoint="c", vocabulary="v", n_ctx=4096))
+    assert (known.context, known.tools) == (None, True)
+    assert facts("tofy", WorldBackend(kind="world", context=4096)).context == 4096, "unless the YAML says so"
+
+
+def test_a_world_keeps_to_no_json_schema_unless_it_is_vouched_for():
+    assert not facts("yard", WorldBackend(kind="world")).json
+    assert facts("yard", WorldBackend(kind="world", json_schema=True)).json

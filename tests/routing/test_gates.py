@@ -37,6 +37,7 @@ def one(
         ("tools", signals(tools=tools("bash")), {"tools": False}),
         ("json", signals(response_format=SCHEMA), {"json": False}),
         ("health", signals(), {"up": False, "kind": "gguf"}),
+        ("health", signals(), {"up": False, "kind": "world"}),
     ],
 )
 def test_each_gate_rejects_what_the_backend_cannot_do(gate: str, request_: Signals, changes: dict[str, Any]) -> None:

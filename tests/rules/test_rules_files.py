@@ -7,14 +7,17 @@ import jsonschema
 import pytest
 import yaml
 
+from bench.yard_phrasings import samples
 from router.cli import main
 from router.config.conditions import SIGNALS
+from router.config.discover import YARD_WORDS
 from router.config.document import read_document
 from router.config.editor import schema, schema_text
 from router.config.known import is_private
 from router.config.load import packaged
 from router.config.wording import KINDS, model_at, options
 from router.routing.rulebook import open_rules
+from tests.request.bodies import chat, signals
 
 RULES = Path(__file__).parents[2] / "rules"
 FILES = sorted(path.stem for path in RULES.glob("*.yaml"))
@@ -144,6 +147,10 @@ BACKEND = {"version": 1, "backends": {"a": {"url": "http://x"}}}
         {**BACKEND, "routes": [{"to": "a", "when": {"any": {"image": True}}}]},
         {**BACKEND, "routes": [{"to": "a", "when": {"not": [{"time": "at night"}]}}]},
         {**BACKEND, "routes": [{"to": []}]},
+        {"version": 1, "backends": {"a": {"kind": "world", "checkpoint": "c"}}},
+        {"version": 1, "backends": {"a": {"kind": "world", "decoder": "d"}}},
+        {"version": 1, "backends": {"a": {"kind": "world", "conditioning": "numbers"}}},
+        {"version": 1, "backends": {"a": {"kind": "world", "max_seq": 5000}}},
     ],
 )
 def test_an_editor_underlines_a_fault(wrong):
@@ -158,6 +165,10 @@ def test_an_editor_underlines_a_fault(wrong):
         {
             "version": 1,
             "backends": {"a": {"url": "${URL}", "parallel": "${N}", "tools": "${T:-true}", "context": "32k"}},
+        },
+        {
+            "version": 1,
+            "backends": {"a": {"kind": "world"}, "b": {"kind": "world", "checkpoint": "c", "vocabulary": "v"}},
         },
         {"version": 1, "backends": {"a": {"url": "http://x", "queue_wait": "500ms", "timeouts": {"idle": 3}}}},
     ],
@@ -219,6 +230,23 @@ def test_offline_rules_never_let_anything_out():
     assert all(is_private(spec) for spec in rulebook.rules.backends.values())
 
 
+WITH_YARD = ["default", "home-lab", "offline"]
+
+
+@pytest.mark.parametrize("name", WITH_YARD)
+def test_questions_about_the_yard_reach_its_world_model_in_the_words_of_many_people(name):
+    rulebook = open_rules(RULES / f"{name}.yaml", {})
+    asked = [chat(("user", sample.text)) for sample in samples(300, seed=2)]
+    backends = [rulebook.plan.decide(signals(body), rulebook.facts).backend for body in asked]
+    assert backends.count("yard") >= 0.97 * len(asked)
+
+
+@pytest.mark.parametrize("name", WITH_YARD)
+def test_the_words_of_the_yard_are_those_of_rules_made_without_a_file(name):
+    (route,) = [route for route in open_rules(RULES / f"{name}.yaml", {}).rules.routes if route.name == "world model"]
+    assert route.when == {"task": "world", "text": YARD_WORDS}
+
+
 def used(value, place=(), root=None, found=None):
     """(model, option) for every option that stands in the data."""
     found = set() if found is None else found
@@ -244,7 +272,7 @@ def test_the_manual_shows_every_option_of_the_schema():
     )
     for model in (Rules, Timeouts, Route, Case, Expect, *KINDS.values()):
         missing = {option for option in options(model) if (model, option) not in shown}
-        if model in (KINDS["litellm"], KINDS["gguf"]):
+        if model in KINDS.values() and model is not KINDS["http"]:
             missing -= common  # shown once, at the first backend
         assert not missing, f"rules/reference.yaml does not show {model.__name__}: {', '.join(sorted(missing))}"
 
@@ -264,10 +292,13 @@ def test_the_manual_shows_every_signal_and_every_way_to_combine_them():
 
 def test_the_manual_names_the_default_of_every_option_that_has_one():
     text = (RULES / "reference.yaml").read_text()
-    for model in KINDS.values():
+    _, *parts = text.partition("\naliases:")[0].split("  # kind: ")
+    by_kind = {part.split()[0]: part for part in parts}
+    for kind, model in KINDS.items():
         for name, field in model.model_fields.items():
             if not isinstance(field.default, bool | int | float) or name == "kind":
                 continue
-            line = next(line for line in text.splitlines() if line.strip().startswith(f"{name}:"))
+            lines = (by_kind[kind] + by_kind["http"]).splitlines()  # what all kinds have is shown at the first
+            line = next(line for line in lines if line.strip().startswith(f"{name}:"))
             shown = str(field.default).lower() if isinstance(field.default, bool) else f"{field.default:g}"
             assert f"default: {shown}" in line, line

@@ -1,0 +1,46 @@
+"""The model list, as clients read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from router.api.models import model_list, one_model
+from router.box import State
+from router.refusal import Refusal
+from router.routing.rulebook import read_rules
+
+RULES = b"""
+version: 1
+backends:
+  yard: {kind: world}
+  local: {url: "http://127.0.0.1:9/v1", context: 32k}
+aliases: {tofy: yard, gpt-4o: auto}
+routes: [{to: [yard, local]}]
+"""
+
+
+def state(tmp_path: Path) -> State:
+    rulebook = read_rules(RULES, tmp_path / "rules.yaml")
+    return State(rulebook, {}, rulebook.facts, strict_models=False, own_names=frozenset())
+
+
+def test_what_leads_to_a_world_model_is_owned_by_tofy_and_nothing_else_is(tmp_path: Path) -> None:
+    here = state(tmp_path)
+    entries = {entry["id"]: entry for entry in orjson.loads(model_list(here))["data"]}
+    assert {name: entry["owned_by"] for name, entry in entries.items()} == {
+        "auto": "signalbox",
+        "yard": "Tofy",
+        "local": "signalbox",
+        "tofy": "Tofy",
+        "gpt-4o": "signalbox",
+    }
+    assert entries["tofy"]["backend"] == "yard"
+    assert orjson.loads(one_model(here, "tofy")) == entries["tofy"]
+
+
+def test_a_name_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="does not exist"):
+        one_model(state(tmp_path), "tofu")
