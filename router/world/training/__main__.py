@@ -16,8 +16,9 @@ import torch
 from tqdm import tqdm
 
 from router.world.training.distances import Pairs
-from router.world.training.export import write_files
+from router.world.training.export import read_files, write_files
 from router.world.training.net import Decoder, ToGo, World
+from router.world.training.speaking import train_decoder
 from router.world.training.states import states
 from router.world.training.train import Data, Recipe, Report, scales, score, train_to_go, train_world
 from router.world.training.words import FIRST_PIECE, PIECES, encoder_words, phrasings, telling, texts
@@ -45,6 +46,7 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
+    parser.add_argument("--decoder-only", action="store_true", help="keep the latents of the files that are there")
     parser.add_argument("--share", type=float, default=1.0, help="of the usual number of steps, to try something out")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -53,14 +55,19 @@ def main() -> int:
     if args.share != 1:
         stages = tuple((ahead, max(1, int(steps * args.share)), rate) for ahead, steps, rate in recipe.stages)
         recipe = replace(recipe, stages=stages, to_go_steps=max(1, int(recipe.to_go_steps * args.share)))
+        recipe = replace(recipe, speaking_steps=max(1, int(recipe.speaking_steps * args.share)))
     data, words = prepare(recipe.seed)
-    world, decoder, to_go, metadata = train(data, words, recipe, bars())
+    if args.decoder_only:
+        world, to_go, metadata = read_files(args.out, len(Vocabulary(words)), recipe.sizes)
+        decoder = train_decoder(data, world, recipe, bars())
+    else:
+        world, decoder, to_go, metadata = train(data, words, recipe, bars())
     faults = _faults(data, world, decoder, float(metadata["to_go_off"]))
     minutes = (time.monotonic() - began) / 60
     if faults:
         print("\nNot written, after {:.1f} minutes:\n  {}".format(minutes, "\n  ".join(faults)), file=sys.stderr)
         return 1
-    size = write_files(args.out, words, world, decoder, to_go, {"seed": str(args.seed), **metadata})
+    size = write_files(args.out, words, world, decoder, to_go, {**metadata, "seed": str(args.seed)})
     print(f"\n{size / 1e6:.2f} MB in {args.out}, after {minutes:.1f} minutes on {args.threads} threads")
     return 0
 
@@ -77,7 +84,8 @@ def prepare(seed: int) -> tuple[Data, list[str]]:
 
 def train(data: Data, words: list[str], recipe: Recipe, report: Report) -> Trained:
     """All parts, and what the files say of themselves (scales of the latent, the score)."""
-    world, decoder = train_world(data, len(Vocabulary(words)), FIRST_PIECE + len(PIECES), recipe, report)
+    world, _ = train_world(data, len(Vocabulary(words)), FIRST_PIECE + len(PIECES), recipe, report)
+    decoder = train_decoder(data, world, recipe, report)
     to_go, off = train_to_go(data, world, recipe, Pairs(data.states, data.rng), report)
     one_move, one_error = scales(data, world)
     metadata = {"one_move": f"{one_move:.4f}", "one_error": f"{one_error:.4f}", "to_go_off": f"{off:.3f}"}

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+import torch
 from safetensors.numpy import save_file
 from torch import nn
 
+from router.world.tensors import read_tensors
 from router.world.training.net import Decoder, Sizes, ToGo, World
 from router.world.training.words import BOS, EOS, PIECES, UNK
 from router.world.yard.model import CHECKPOINT, DECODER, PROJECTION, VOCABULARY
 
-__all__ = ["write_files"]
+__all__ = ["read_files", "write_files"]
 
 CONTEXT = 256
 """Tokens of the decoder: the embeddings of a state, and its text, some forty together."""
@@ -25,21 +27,37 @@ def write_files(
     """Write the four files into `folder`; their size in bytes together."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in words), "utf-8")
-    tensors = {
-        **_tensors("encoder", world.encoder),
-        **_tensors("world_transition", world.world_transition),
-        **_tensors("decoder_bridge.proj", world.bridge),
-        **_tensors("letter_probe", world.probe),
-        **_tensors("disallowed.fc1", world.disallowed),
-        **_tensors("disallowed.fc2", world.disallowed_out),
-        **_tensors("moves_to_go", to_go),
-    }
+    tensors = _tensors("moves_to_go", to_go)
+    for name, own in _NAMES:
+        tensors |= _tensors(name, world.get_submodule(own))
     sizes = world.sizes
     said = {"padding": "none", "latent_norm": "layer", "heads": str(sizes.heads), "to_go_heads": str(sizes.to_go_heads)}
     save_file(tensors, folder / CHECKPOINT, {**said, **metadata})
     save_file(_tensors("decoder_prefix.proj", world.prefix), folder / PROJECTION, {"rows": str(sizes.rows)})
     _write_gguf(folder / DECODER, decoder, sizes)
     return sum((folder / name).stat().st_size for name in (CHECKPOINT, PROJECTION, VOCABULARY, DECODER))
+
+
+_NAMES = (
+    ("encoder", "encoder"),
+    ("world_transition", "world_transition"),
+    ("decoder_bridge.proj", "bridge"),
+    ("letter_probe", "probe"),
+    ("disallowed.fc1", "disallowed"),
+    ("disallowed.fc2", "disallowed_out"),
+)
+"""Names in the file, and in `World`."""
+
+
+def read_files(folder: Path, words: int, sizes: Sizes) -> tuple[World, ToGo, dict[str, str]]:
+    """The world model and the moves-to-go head of `write_files`, to train a decoder on their latents; and what the file
+    says of itself. The prefix is not read: a new decoder gets a new one."""
+    file = read_tensors(folder / CHECKPOINT)
+    world, to_go = World(words, sizes), ToGo(sizes)
+    for name, part in (*((name, world.get_submodule(own)) for name, own in _NAMES), ("moves_to_go", to_go)):
+        for key, value in part.named_parameters():
+            value.data.copy_(torch.from_numpy(file[f"{name}.{key}"].copy()))
+    return world.eval(), to_go.eval(), file.metadata
 
 
 def _tensors(prefix: str, module: nn.Module) -> dict[str, np.ndarray]:

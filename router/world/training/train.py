@@ -1,10 +1,11 @@
 """The training itself: a world model first, then what it takes to plan with it.
 
-1. Encoder, transition, bridge, prefix and decoder together, one imagined step; then several. The JEPA term draws each
+1. Encoder, transition, bridge, prefix and a decoder together, one imagined step; then several. The JEPA term draws each
    imagined latent to what a slowly following teacher makes of the next state, told in other words; variance and
    covariance terms keep the latents spread. The probe grounds them: without it a latent may look healthy by all usual
    signs and yet not know which wagon is which.
-2. The moves-to-go head, on latents that stay as they are.
+2. The decoder that is shipped, with its bridge and prefix, anew, on latents that stay as they are (`speaking.py`).
+3. The moves-to-go head, on the same latents.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from torch.nn import functional
 
 from router.world.training.distances import Pairs
 from router.world.training.net import Decoder, Sizes, ToGo, World, scaled_lr
-from router.world.training.states import CONTENTS, HELD_OUT_PAIRS, States
-from router.world.training.words import IGNORED, NOT_A_WORD, spoken
-from router.world.yard.state import CAPACITY, MOVES, TRACKS, WAGONS
+from router.world.training.states import CONTENTS, States
+from router.world.training.words import IGNORED, NOT_A_WORD
+from router.world.yard.state import CAPACITY, MOVES, WAGONS
 
 __all__ = ["Data", "Recipe", "Report", "Score", "scales", "score", "train_to_go", "train_world"]
 
@@ -35,7 +36,6 @@ SOURCES = torch.tensor([move.source for move in MOVES])
 TARGETS = torch.tensor([move.target for move in MOVES])
 PLAIN_SHARE = 0.15
 """How often a track is told in its plain form."""
-PILES = 20_000
 UNKNOWN_SHARE = 0.1
 """How often a word is replaced by an unknown one."""
 
@@ -54,6 +54,10 @@ class Recipe:
     covariance: float = 0.04
     disallowed: float = 0.5
     momentum: float = 0.99
+    speaking_steps: int = 4000
+    speaking_lr: float = 3e-3
+    piles: bool = True
+    """The decoder that is shipped also learns from wagons piled up anyhow; False: from states only."""
     six: float = 0.7
     """Share of yards with all six wagons."""
     to_go_steps: int = 8500
@@ -85,13 +89,7 @@ class Data:
         self.full = np.flatnonzero(leads & (states.count == len(WAGONS)))
         self.fewer = np.flatnonzero(leads & (states.count < len(WAGONS)))
         self.rng = rng
-        self.piles = torch.from_numpy(_piles(rng))
-        pile_texts = spoken([[CONTENTS[c] for c in pile] for pile in self.piles.tolist()])
-        width = max(pile_texts.shape[1], texts.shape[1])
-        self.pile_texts, self.texts = (
-            functional.pad(torch.from_numpy(table), (0, width - table.shape[1]), value=IGNORED)
-            for table in (pile_texts, texts)
-        )
+        self.texts = torch.from_numpy(texts)
 
     def walks(self, size: int, steps: int, six: float) -> tuple[Ints, Ints]:
         """States [size, steps + 1] and moves [size, steps], all of them seen; a walk can always go back."""
@@ -129,24 +127,6 @@ def _places() -> Tensor:
         for place, wagon in enumerate(content):
             table[number, place] = 1 + WAGONS.index(wagon)
     return table
-
-
-def _piles(rng: np.random.Generator) -> Ints:
-    """[PILES, TRACKS]: contents chosen for each track without regard to the others, so that some wagon stands in two
-    places. They are no states, and hold no held-out pair either.
-
-    A decoder that only ever sees states learns what cannot be beside what, and then writes that instead of what it is
-    told: a wagon on a track where it never saw it (0.7 % of such states wrong without these, none with them).
-    """
-    sizes = np.array([len(content) for content in CONTENTS])
-    of_size = [np.flatnonzero(sizes == size) for size in range(CAPACITY + 1)]
-    piles: list[list[int]] = []
-    while len(piles) < PILES:
-        pile = [int(rng.choice(of_size[size])) for size in rng.integers(CAPACITY + 1, size=TRACKS)]
-        wagons = "".join(CONTENTS[content] for content in pile)
-        if len(set(wagons)) < len(wagons) and not any(w in CONTENTS[pile[track]] for w, track in HELD_OUT_PAIRS):
-            piles.append(pile)
-    return np.array(piles)
 
 
 def train_world(data: Data, vocabulary: int, pieces: int, recipe: Recipe, report: Report) -> tuple[World, Decoder]:
@@ -202,12 +182,8 @@ def _loss(data: Data, world: World, decoder: Decoder, teacher: torch.nn.Module, 
     which = torch.from_numpy(data.rng.integers(0, ahead + 1, size=len(z)))
     rows = torch.arange(len(z))
     shown = every[rows, which]
-    half = len(z) // 2
-    pile = torch.from_numpy(data.rng.integers(len(data.piles), size=half))
-    told = torch.cat([shown[half:], world.encode(data.worded(data.piles[pile]))])
-    text = torch.cat([data.texts[torch.from_numpy(walk)[rows, which]][half:], data.pile_texts[pile]])
-    text = text[:, : int((text != IGNORED).sum(dim=1).max())]
-    logits = decoder(world.rows(told), text[:, :-1].clamp_min(0))
+    text = data.texts[torch.from_numpy(walk)[rows, which]]
+    logits = decoder(world.rows(shown), text[:, :-1].clamp_min(0))
     loss = loss + functional.cross_entropy(logits.flatten(0, 1), text[:, 1:].flatten(), ignore_index=IGNORED)
     return loss + recipe.disallowed * _disallowed(data, world, shown, contents[rows, which])
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from router.world.encoder import Encoder
+from router.world.layers import Linear, Norm, gelu, normal, softmax
 from router.world.prefix import Prefix
 from router.world.tensors import Tensors, WorldError, read_tensors
 from router.world.vocabulary import Vocabulary
@@ -48,6 +49,8 @@ class YardModel:
         said = tensors.metadata
         self.vocabulary = vocabulary
         self.encoder = Encoder(tensors, heads=_whole(tensors, "heads"), max_seq=MOST_WORDS)
+        if len(vocabulary) != self.encoder.vocab:
+            raise WorldError(f"{tensors.path} embeds {self.encoder.vocab} words, its vocabulary has {len(vocabulary)}.")
         self.one_move = float(said.get("one_move", "1"))
         """Median distance between the latents of two states that are one allowed move apart."""
         self.one_error = float(said.get("one_error", "1"))
@@ -55,12 +58,12 @@ class YardModel:
         d = self.encoder.dim
         self._actions = tensors.take("world_transition.action_embed.weight", 2, None)
         hidden = tensors.take("world_transition.fc1.weight", None, 2 * d + self._actions.shape[1]).shape[0]
-        self._fc1 = _Linear(tensors, "world_transition.fc1", 2 * d + self._actions.shape[1], hidden)
-        self._fc2 = _Linear(tensors, "world_transition.fc2", hidden, d)
-        self._bridge = _Linear(tensors, "decoder_bridge.proj", d, None)
-        self._probe = _Linear(tensors, "letter_probe", d, CAPACITY * (1 + len(WAGONS)))
-        self._disallowed = _Linear(tensors, "disallowed.fc1", 2 * d, None)
-        self._why = _Linear(tensors, "disallowed.fc2", self._disallowed.out, 2)
+        self._fc1 = Linear(tensors, "world_transition.fc1", 2 * d + self._actions.shape[1], hidden)
+        self._fc2 = Linear(tensors, "world_transition.fc2", hidden, d)
+        self._bridge = Linear(tensors, "decoder_bridge.proj", d, None)
+        self._probe = Linear(tensors, "letter_probe", d, CAPACITY * (1 + len(WAGONS)))
+        self._disallowed = Linear(tensors, "disallowed.fc1", 2 * d, None)
+        self._why = Linear(tensors, "disallowed.fc2", self._disallowed.out, 2)
         self._to_go = _ToGo(tensors, d, _whole(tensors, "to_go_heads"))
         self._prefix = Prefix.load(projection, bridge=self._bridge.out, n_embd=_width(projection, tensors))
         self.n_embd = _width(projection, tensors)
@@ -137,84 +140,46 @@ class YardModel:
     def _changed(self, own: Floats, other: Floats, action: int) -> Floats:
         embedded = np.broadcast_to(self._actions[action], (*own.shape[:-1], self._actions.shape[1]))
         hidden = np.maximum(self._fc1(np.concatenate([own, other, embedded], axis=-1)), 0)
-        return _normal(own + self._fc2(hidden))
-
-
-class _Linear:
-    """y = x·Wᵀ + b."""
-
-    __slots__ = ("_bias", "_weight", "out")
-
-    def __init__(self, tensors: Tensors, name: str, width: int, out: int | None):
-        self._weight = tensors.take(f"{name}.weight", out, width)
-        self.out = self._weight.shape[0]
-        self._bias = tensors.take(f"{name}.bias", self.out)
-
-    def __call__(self, x: Floats) -> Floats:
-        y: Floats = x @ self._weight.T + self._bias
-        return y
-
-
-class _Norm:
-    __slots__ = ("_bias", "_weight")
-
-    def __init__(self, tensors: Tensors, name: str, width: int):
-        self._weight, self._bias = tensors.take(f"{name}.weight", width), tensors.take(f"{name}.bias", width)
-
-    def __call__(self, x: Floats) -> Floats:
-        return _normal(x) * self._weight + self._bias
+        return normal(own + self._fc2(hidden))
 
 
 class _ToGo:
     """Moves from a state to a goal: attention among the four tracks, which have no order."""
 
     def __init__(self, tensors: Tensors, d: int, heads: int):
-        self._in = _Linear(tensors, "moves_to_go.fc_in", 2 * d, None)
+        self._in = Linear(tensors, "moves_to_go.fc_in", 2 * d, None)
         width = self._in.out
         if heads < 1 or width % heads:
             raise WorldError(f"{tensors.path} says to_go_heads is {heads}, which does not divide {width}.")
         self._heads = heads
-        self._blocks: list[tuple[_Norm, list[_Linear], _Norm, _Linear, _Linear]] = []
+        self._blocks: list[tuple[Norm, list[Linear], Norm, Linear, Linear]] = []
         while f"moves_to_go.block_{len(self._blocks)}.ln1.weight" in tensors:
             name = f"moves_to_go.block_{len(self._blocks)}"
-            attn = [_Linear(tensors, f"{name}.attn.{p}_proj", width, width) for p in ("q", "k", "v", "out")]
-            ff1 = _Linear(tensors, f"{name}.ff1", width, None)
-            ff2 = _Linear(tensors, f"{name}.ff2", ff1.out, width)
-            norms = [_Norm(tensors, f"{name}.ln{n}", width) for n in (1, 2)]
+            attn = [Linear(tensors, f"{name}.attn.{p}_proj", width, width) for p in ("q", "k", "v", "out")]
+            ff1 = Linear(tensors, f"{name}.ff1", width, None)
+            ff2 = Linear(tensors, f"{name}.ff2", ff1.out, width)
+            norms = [Norm(tensors, f"{name}.ln{n}", width) for n in (1, 2)]
             self._blocks.append((norms[0], attn, norms[1], ff1, ff2))
-        self._final = _Norm(tensors, "moves_to_go.ln_final", width)
-        self._out = _Linear(tensors, "moves_to_go.fc_out", width, 1)
+        self._final = Norm(tensors, "moves_to_go.ln_final", width)
+        self._out = Linear(tensors, "moves_to_go.fc_out", width, 1)
 
     def __call__(self, pairs: Floats) -> Floats:
         """[..., TRACKS, 2d] → [...]."""
         x = self._in(pairs)
         for ln1, attn, ln2, ff1, ff2 in self._blocks:
             x = x + self._attention(ln1(x), attn)
-            x = x + ff2(_gelu(ff1(ln2(x))))
+            x = x + ff2(gelu(ff1(ln2(x))))
         moves: Floats = self._out(self._final(x).mean(axis=-2))[..., 0]
         return moves
 
-    def _attention(self, x: Floats, projections: list[_Linear]) -> Floats:
+    def _attention(self, x: Floats, projections: list[Linear]) -> Floats:
         q, k, v = (
             p(x).reshape(*x.shape[:-1], self._heads, -1).swapaxes(-3, -2) for p in projections[:3]
         )  # [..., heads, TRACKS, width of a head]
-        scores = q @ k.swapaxes(-1, -2) / np.float32(np.sqrt(q.shape[-1]))
-        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        mixed = (weights / weights.sum(axis=-1, keepdims=True)) @ v
+        scores: Floats = q @ k.swapaxes(-1, -2)
+        scores *= np.float32(1 / np.sqrt(q.shape[-1]))
+        mixed = softmax(scores) @ v
         return projections[3](mixed.swapaxes(-3, -2).reshape(x.shape))
-
-
-def _normal(x: Floats) -> Floats:
-    """LayerNorm without weights."""
-    centred = x - x.mean(axis=-1, keepdims=True)
-    normal: Floats = centred / np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + np.float32(1e-5))
-    return normal
-
-
-def _gelu(x: Floats) -> Floats:
-    """The tanh approximation, as in the encoder."""
-    y: Floats = 0.5 * x * (1 + np.tanh(np.float32(0.7978845608) * (x + np.float32(0.044715) * x * x * x)))
-    return y
 
 
 def _tracks(z: Floats, track: Any) -> npt.NDArray[np.intp]:
