@@ -27,9 +27,9 @@ class Sizes:
     """Embeddings that the decoder gets for each track."""
     decoder: int = 64
     decoder_layers: int = 2
-    decoder_heads: int = 1
-    """One wide head: llama.cpp's attention costs by the head, and with one, four answers at once are 1.5 times as fast
-    as one after the other, with four heads only 1.4 times."""
+    decoder_heads: int = 2
+    """With one, four answers at once would be 1.5 times as fast as one after the other instead of 1.4 times, but ten
+    times as many states with wagons on tracks that training never showed are said wrong (0.16 % instead of 0.01 %)."""
     decoder_forward: int = 128
     to_go: int = 128
     to_go_layers: int = 3
