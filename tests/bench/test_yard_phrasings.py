@@ -10,6 +10,7 @@ import pytest
 
 from bench.yard_phrasings import BAD, FIRST, KINDS, Sample, Writer, compose, in_words_of, request, samples
 from bench.yard_second import SECOND
+from bench.yard_third import THIRD
 from router.world.yard.state import CAPACITY, MOVES, TRACKS, WAGONS, Move, Yard
 
 
@@ -26,7 +27,7 @@ def _yards(count: int, seed: int) -> list[Yard]:
 
 
 YARDS = _yards(200, seed=7)
-WRITERS = {"first": FIRST, "second": SECOND}
+WRITERS = {"first": FIRST, "second": SECOND, "third": THIRD}
 TALKS: dict[str, list[Sample]] = {name: samples(3000, seed=11, writer=writer) for name, writer in WRITERS.items()}
 
 each_writer = pytest.mark.parametrize("name", WRITERS)
@@ -69,7 +70,8 @@ def _others(yard: Yard) -> list[Yard]:
 
 
 @pytest.mark.parametrize(
-    ("writer", "states", "orders", "joins", "questions"), [(FIRST, 30, 15, 8, 12), (SECOND, 22, 12, 8, 8)]
+    ("writer", "states", "orders", "joins", "questions"),
+    [(FIRST, 30, 15, 8, 12), (SECOND, 22, 12, 8, 8), (THIRD, 20, 12, 8, 8)],
 )
 def test_there_are_as_many_styles_as_an_evaluation_needs(
     writer: Writer, states: int, orders: int, joins: int, questions: int

@@ -132,7 +132,7 @@ def test_a_tensor_that_is_not_there_or_of_another_shape_is_named(tmp_path: Path)
         tensors.take("one", 1)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_whatever_bytes_are_changed_it_is_read_or_told(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     file = tmp_path_factory.getbasetemp() / "changed.safetensors"

@@ -1,7 +1,7 @@
 """The answer to a turn: the model imagines, its decoder speaks, and nothing that it says is mended.
 
-Where the words of the user and the model's reading of them part, or the decoder says what is no state of this yard,
-the answer says so plainly.
+Where the model does not read the words of the user rightly it is given the yard's own, and `Told` notes that; where the
+decoder says what is no state of this yard the answer says so plainly.
 """
 
 from __future__ import annotations
@@ -166,19 +166,14 @@ class _Teller:
         self._ablate = ablate
 
     def heard(self, state: State) -> Floats | None:
-        """The latent of a state in the user's words; None, with a fault told, when they are read in two ways."""
+        """The latent of a state: from the user's words where the model reads them rightly, else from the yard's own.
+
+        None, with a fault told, for a state that the model does not read rightly in the yard's own words either.
+        """
         z = self.model.encode(state.clauses)
         read = self.model.read(z)
         own = read == state.yard.tracks
         if not own:
-            for number, ordered in enumerate(state.told_in_order_words):
-                if ordered and read[number] != state.yard.tracks[number]:
-                    self.told.fault = (
-                        f"I am not sure in which order the wagons stand on track {number + 1}: "
-                        f"{' '.join(state.yard.tracks[number])}, or {' '.join(read[number]) or 'none at all'}? "
-                        f"Say it like this: Track {number + 1}: A C F, from the buffer stop to the switch."
-                    )
-                    return None
             z = self.model.encode(tuple(map(canonical, state.yard.tracks)))
             if self.model.read(z) != state.yard.tracks:
                 self.told.fault = f"The world model cannot take in this state: {state.yard}"

@@ -9,7 +9,7 @@ from typing import Literal
 from router.world.yard.state import WAGONS
 from router.world.yard.words import ORDINALS, words
 
-__all__ = ["LEAVES", "RELATIONS", "SIDES", "Item", "Side", "items_of", "tells_place"]
+__all__ = ["LEAVES", "RELATIONS", "SIDES", "Item", "Side", "items_of", "names_side", "tells_place"]
 
 Side = Literal["buffer", "switch"]
 
@@ -19,7 +19,7 @@ SIDES: dict[str, Side] = {
               "dead "
               "terminus terminal wall stub prellbock puffer hinten backmost rearmost blind inside inward"), "buffer"),
     **dict.fromkeys(
-        words("switch front point points exit throat open outer outermost frontmost turnout mouth top entrance "
+        words("switch front point points tops exit throat open outer outermost frontmost turnout mouth top entrance "
               "head junction weiche vorne vorn gate opening outside outward fore neck frog "
               "leads leading leader heads headed"), "switch"),
 }  # fmt: skip
@@ -64,7 +64,9 @@ RELATIONS: dict[tuple[str, ...], str] = {
     ("after",): "after",
 }
 PRONOUNS = words("it that this which them him whom ihm dem these those")
-STARTS = words("from starting start counting counted beginning begins read reading seen looking listed von ab viewed")
+STARTS = words(
+    "from starting start starts begin counting counted beginning begins read reading seen looking listed von ab viewed"
+)
 TOWARDS = words("to toward towards until till zum zur bis facing")
 BREAKS = words(", ; : . ( ) and then with where while und dann followed whereas plus ! ?")
 MIDDLE = words("between middle midst sandwiched zwischen mitte")
@@ -89,6 +91,11 @@ class Item:
 def tells_place(tokens: Sequence[str]) -> bool:
     """Whether words, with or without wagons in them, speak of an end of a track or of a rank on it."""
     return any(item.kind in ("side", "lateral", "doubt") for item in items_of(tokens))
+
+
+def names_side(tokens: Sequence[str]) -> bool:
+    """Whether words name the buffer stop's side or the switch's."""
+    return any(item.kind == "side" for item in items_of(tokens))
 
 
 def items_of(tokens: Sequence[str]) -> list[Item]:

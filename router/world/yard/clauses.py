@@ -7,45 +7,26 @@ pieces without a track go with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from router.world.yard.bearings import RELATIONS, Side, tells_place
-from router.world.yard.labels import HOLDS, Label, labels_of, number_of
-from router.world.yard.moves import IMPERATIVES, Part, part_of
+from router.world.yard.bearings import RELATIONS, Side, names_side, tells_place
+from router.world.yard.labels import Label, labels_of
+from router.world.yard.moves import Part, part_of
 from router.world.yard.order import BLANK, EMPTINESS, Unclear, side_first
-from router.world.yard.sections import Section, section_of
-from router.world.yard.state import WAGONS
-from router.world.yard.words import WAGON_NOUNS, words
+from router.world.yard.pieces import COLONS, MARKS, PARTING, YES_OR_NO, Piece, is_wagon, pieces_of
+from router.world.yard.sections import Section, only_names_state, section_of
+from router.world.yard.words import WAGON_NOUNS, label_at, words
 
 __all__ = ["Apart", "Statement", "taken_apart"]
 
-ENDS = frozenset("\n?!")
-MARKS = frozenset(",();")
-PARTING = MARKS | words(
-    "and then if when whenever while whereas but given suppose supposing assuming after afterwards before und dann "
-    "wenn sodann also plus & finally next so"
-)
-HEADINGS = words("moves move then next")
-ASKS_ANEW = words("does do can could would what how may darf was wie")
-LED_ON = words("to will should would shall can may must i we you please not don't could might be")
-ASKING = words(
-    "is are does do did can could may will would what which where who how was were ist sind welche wo wie was"
-)
-YES_OR_NO = words("is are does do was were ist sind")
 THE_REST = words("rest other others remaining remainder else everything \u00fcbrigen anderen elsewhere everywhere")
 THEY = words("they these those it namely there here")
+UNKNOWN = words("unknown unclear invisible hidden unsure forgot forgotten")
+DENIED = words("not cannot can't don't didn't couldn't no never haven't nicht")
+KNOWN = words("see seen know known tell remember sure certain visible checked looked read recall wei\u00df sehe")
 POINTING = words("it that which them its")
 AROUND_LABEL = BLANK | words("on in at the auf dem das is are stands there and und of with here we find have on: i see")
-COLONS = frozenset(":|=)]>-.[(")
-
-
-@dataclass(slots=True)
-class Piece:
-    start: int
-    end: int
-    sentence: int
-    asks: bool
 
 
 @dataclass(slots=True)
@@ -62,18 +43,25 @@ class Statement:
     marked: bool
     """A colon or the like follows the track's name, so that saying nothing says that it is empty."""
     asks: bool
+    first: Side = "buffer"
+    """The side that its list begins at where nothing else is said."""
     section: Section = ""
     fresh: bool = False
     """A word such as `goal` begins a new section here."""
 
     @property
     def wagons(self) -> set[str]:
-        return {token for token in self.words if _is_wagon(token)}
+        return {token for token in self.words if is_wagon(token)}
 
     @property
     def is_intro(self) -> bool:
         """Several tracks are named and nothing is said of them: `There are the tracks 1, 2, 3 and 4.`"""
         return self.blank and not self.marked and len(self.tracks) > 1
+
+    @property
+    def is_open(self) -> bool:
+        """Nothing has been said of the track yet, not even by a mark such as `-`."""
+        return self.blank and not {"-", "_", "[", "("}.intersection(self.words)
 
     @property
     def blank(self) -> bool:
@@ -89,7 +77,9 @@ class Apart:
     section: Section = ""
     fresh: bool = False
     first: Side = "buffer"
-    """The side that lists begin at, as the text says of all its tracks."""
+    """The side that lists begin at from here on."""
+    lasting: bool = False
+    """That side was said for the whole text, and not as the head of one state."""
     waiting: list[str] = field(default_factory=list)
     """Words with wagons in them that the next track named takes up."""
     moved: int = -1
@@ -103,7 +93,7 @@ def taken_apart(tokens: Sequence[str]) -> Apart:
     labels = labels_of(tokens)
     apart = Apart()
     sentence, at = -1, 0
-    for piece in _pieces(tokens, labels):
+    for piece in pieces_of(tokens, labels):
         if piece.sentence != sentence:
             _close(apart)
             sentence = piece.sentence
@@ -117,58 +107,6 @@ def taken_apart(tokens: Sequence[str]) -> Apart:
     return apart
 
 
-def _pieces(tokens: Sequence[str], labels: Sequence[Label]) -> list[Piece]:
-    begins = {label.start: label.end for label in labels}
-    inside = {at for label in labels for at in range(label.start, label.end)}
-    pieces: list[Piece] = []
-    start = begin = sentence = 0
-    first = depth = 0
-    for at in range(len(tokens) + 1):
-        token = tokens[at] if at < len(tokens) else "\n"
-        ends = at == len(tokens) or (at not in inside and (token in ENDS or _is_full_stop(tokens, at)))
-        depth = 0 if ends else max(0, depth + (token == "[") - (token == "]"))
-        parts = token in PARTING and not (depth and token == ",") and tokens[at : at + 2] != ["next", "to"]
-        if not ends and (at in inside or not (parts or _begins(tokens, start, at, begins))):
-            continue
-        pieces.append(Piece(start, at, sentence, False))
-        start = at + 1 if ends or token in MARKS else at
-        if ends:
-            asks = token == "?" or (begin < len(tokens) and tokens[begin] in ASKING)
-            for piece in pieces[first:]:
-                piece.asks = asks
-            first, begin, sentence = len(pieces), at + 1, sentence + 1
-    return [piece for piece in pieces if piece.start < piece.end]
-
-
-def _begins(tokens: Sequence[str], start: int, at: int, labels: Mapping[int, int]) -> bool:
-    """Whether a new part begins at a token that parts nothing by itself.
-
-    An order (`… A B move B to 2`), a heading (`… moves: …`), or the second state of `from track 1: … to track 1: …`.
-    """
-    following = tokens[at + 1] if at + 1 < len(tokens) else "\n"
-    anew = tokens[at] in ASKS_ANEW and not (at and _is_wagon(tokens[at - 1]))
-    if (
-        tokens[at] in IMPERATIVES
-        or anew
-        or (following == ":" and (section_of([tokens[at]]) or tokens[at] in HEADINGS) and tokens[at] != "end")
-    ):
-        return at > start and tokens[at - 1] not in LED_ON and any(start <= label < at for label in labels)
-    if tokens[at] in ("to", "into", "onto"):
-        end = labels.get(at + 1 if following != "the" else at + 2)
-        after = tokens[end : end + 2] if end is not None else []
-        if after and after[0] in COLONS:
-            return len(after) > 1 and (_is_wagon(after[1]) or after[1] in EMPTINESS)
-        return bool(after) and after[0] in HOLDS
-    return False
-
-
-def _is_full_stop(tokens: Sequence[str], at: int) -> bool:
-    """A full stop ends a sentence but for the one after the number of a list's line, or inside `...`."""
-    if tokens[at] != ".":
-        return False
-    return not (at and number_of(tokens[at - 1]) is not None and (at < 2 or tokens[at - 2] in "\n*-"))
-
-
 def _read_piece(apart: Apart, tokens: Sequence[str], piece: Piece, labels: Sequence[Label]) -> None:
     waiting = bool(apart.parts) and not apart.parts[-1].targets and not apart.parts[-1].back
     waiting = waiting or (apart.moved == piece.sentence and not apart.waiting)
@@ -178,32 +116,61 @@ def _read_piece(apart: Apart, tokens: Sequence[str], piece: Piece, labels: Seque
         apart.moved = piece.sentence
         return
     before = tokens[piece.start : labels[0].start if labels else piece.end]
-    found = section_of(before)
-    if found and found != apart.section:
+    found = "" if apart.fresh and only_names_state(before) else section_of(before)
+    if not labels and piece.end - piece.start < 4 and tokens[piece.end : piece.end + 1] == ["?"]:
+        found = ""
+    if found and (found != apart.section or apart.statements):
         _close(apart)
-        apart.section, apart.fresh = found, True
+        if apart.statements and not apart.lasting:
+            apart.first = "buffer"
+        apart.section, apart.fresh = found, found != apart.section
+    if ":" in before[:-1]:
+        piece = _after_heading(tokens, piece, len(before))
     if labels:
         first = None if _has_content(before) else side_first(before)
         if first is not None and ":" in before:
-            apart.first = first
+            _begin_at(apart, first, lasting=False)
         _read_labelled(apart, tokens, piece, labels)
     else:
         _read_other(apart, tokens, piece)
 
 
+def _begin_at(apart: Apart, side: Side, *, lasting: bool) -> None:
+    """Lists begin at that side; said on its own after a state, it is said of that state."""
+    apart.lasting = lasting and not apart.statements
+    if lasting and apart.statements:
+        for statement in apart.statements:
+            if statement.section == apart.section:
+                statement.first = side
+    else:
+        apart.first = side
+
+
+def _after_heading(tokens: Sequence[str], piece: Piece, length: int) -> Piece:
+    """The piece without words like `it should become:` at its beginning."""
+    for at in range(piece.start + length - 1, piece.start, -1):
+        if tokens[at] == ":":
+            head = tokens[piece.start : at]
+            named = any(map(is_wagon, head)) or names_side(head) or label_at(head, 0) is not None
+            return piece if named else Piece(at + 1, piece.end, piece.sentence, piece.asks)
+    return piece
+
+
 def _read_labelled(apart: Apart, tokens: Sequence[str], piece: Piece, labels: Sequence[Label]) -> None:
     said = tokens[piece.start : piece.end]
-    if piece.asks and said[0] in YES_OR_NO and not any(map(_is_wagon, said)):
+    if piece.asks and said[0] in YES_OR_NO and not any(map(is_wagon, said)):
         return
     lead = list(tokens[piece.start : labels[0].start])
     trailing = _has_content(lead) or (bool(apart.waiting) and not _has_content(tokens[labels[0].end : piece.end]))
     apart.led = apart.led and tokens[piece.start - 1 : piece.start] != [";"]
     if apart.waiting and (not trailing or apart.led):
         raise Unclear(_lost(apart.waiting))
-    if trailing and apart.led and any(map(_is_wagon, lead)) and piece.sentence == apart.statements[-1].sentence:
+    if trailing and apart.led and any(map(is_wagon, lead)) and piece.sentence == apart.statements[-1].sentence:
         raise Unclear(f'I cannot tell which track the wagons before "{" ".join(said[:12])}" stand on. {HINT}')
     tail = tokens[labels[-1].end : piece.end]
     if trailing and len(labels) > 1 and _has_content(tail):
+        raise Unclear(f'I cannot tell which wagons stand on which track in "{" ".join(said[:20])}". {HINT}')
+    if trailing and any(tokens[label.end : label.end + 1] in (["="], [":"]) for label in labels):
         raise Unclear(f'I cannot tell which wagons stand on which track in "{" ".join(said[:20])}". {HINT}')
     carried: tuple[int, ...] = ()
     for place, label in enumerate(labels):
@@ -234,7 +201,7 @@ def _state(apart: Apart, statement: Statement) -> None:
         statement.section, statement.fresh = previous.section, previous.fresh
         apart.statements.pop()
     else:
-        statement.section, statement.fresh = apart.section, apart.fresh
+        statement.section, statement.fresh, statement.first = apart.section, apart.fresh, apart.first
     apart.fresh = False
     apart.statements.append(statement)
 
@@ -243,13 +210,16 @@ def _read_other(apart: Apart, tokens: Sequence[str], piece: Piece) -> None:
     said = list(tokens[piece.start : piece.end])
     previous = apart.statements[-1] if apart.statements else None
     same = previous is not None and previous.sentence == piece.sentence
-    wagons = {token for token in said if _is_wagon(token)}
+    wagons = {token for token in said if is_wagon(token)}
     if not wagons:
-        near = previous is not None and (same or (previous.blank and previous.sentence + 1 >= piece.sentence))
+        if _is_ignorance(said):
+            raise Unclear(f"Say what stands on every track. {HINT}")
+        near = previous is not None and (same or (previous.is_open and previous.sentence + 1 >= piece.sentence))
         if previous is not None and near and not apart.fresh and _says_more(said):
             _add(previous, tokens, piece)
         elif not near and not piece.asks and (first := side_first(said)) is not None:
-            apart.first = first
+            ended = piece.end == len(tokens) or tokens[piece.end] in ".\n?!"
+            _begin_at(apart, first, lasting=ended and tokens[piece.end - 1] != ":")
         return
     if THE_REST.intersection(said) and not same:
         return
@@ -260,6 +230,13 @@ def _read_other(apart: Apart, tokens: Sequence[str], piece: Piece) -> None:
     if piece.asks and _only_asks(said):
         return
     apart.waiting += [",", *said] if apart.waiting else said
+
+
+def _is_ignorance(said: Sequence[str]) -> bool:
+    """Whether the user does not know what stands on the other tracks, as in `I cannot see the others`."""
+    if not THE_REST.intersection(said):
+        return False
+    return bool(UNKNOWN.intersection(said) or (DENIED.intersection(said) and KNOWN.intersection(said)))
 
 
 def _says_more(said: Sequence[str]) -> bool:
@@ -317,8 +294,4 @@ HINT = "Say what stands on each track, like this: Track 1: A C. Track 2: empty."
 
 
 def _has_content(said: Sequence[str]) -> bool:
-    return any(_is_wagon(token) or (token in EMPTINESS and token not in WAGON_NOUNS) for token in said)
-
-
-def _is_wagon(token: str) -> bool:
-    return len(token) == 1 and token.isalpha() and (token.isupper() or token in WAGONS)
+    return any(is_wagon(token) or (token in EMPTINESS and token not in WAGON_NOUNS) for token in said)

@@ -17,6 +17,7 @@ HOLDS = words(
 )
 IS = words("is are was ist sind")
 ON = words("on in at auf upon along")
+OCCUPIED = words("occupied taken used filled home")
 PLURAL = words("tracks sidings lines rails gleise gleisen roads lanes rows")
 ONS = [["on"], ["in"], ["auf"], ["upon"]]
 BEFORE_BARE = frozenset("\n.;,?!{[(:*-+>") | words("and then while und with but whereas if when given")
@@ -177,7 +178,12 @@ def _is_numbered(tokens: Sequence[str], at: int) -> bool:
 def _names_by_ordinals(tokens: Sequence[str]) -> bool:
     """Whether ranks name tracks in this text: somewhere with the word, or because no track has a number."""
     named = [tokens[at] in ORDINALS for at in range(len(tokens)) if label_at(tokens, at) is not None]
-    return any(named) or not named
+    told = {
+        tokens[at]
+        for at in range(1, len(tokens) - 1)
+        if tokens[at] in ORDINALS and tokens[at - 1] == "the" and tokens[at + 1] in HOLDS
+    } | {tokens[at] for at in range(len(tokens) - 1) if tokens[at] in ORDINALS and tokens[at + 1] in (":", "=")}
+    return any(named) or not named or len(told) > 1
 
 
 def _ordinal(tokens: Sequence[str], at: int) -> Label | None:
@@ -189,7 +195,11 @@ def _ordinal(tokens: Sequence[str], at: int) -> Label | None:
     length = 2 if follows == "one" else 1
     after = tokens[at + length] if at + length < len(tokens) else "\n"
     further = tokens[at + length + 1] if at + length + 1 < len(tokens) else "\n"
-    stated = after == ":" or (after in HOLDS and (after not in IS or further in EMPTINESS))
+    stated = (
+        after == ":"
+        or (after in HOLDS and (after not in IS or further in EMPTINESS | OCCUPIED))
+        or after in ("by", "with")
+    )
     if before == "the":
         return Label(at, at + length, (ORDINALS[tokens[at]],)) if stated or tokens[at - 2 : at - 1] in ONS else None
     return Label(at, at + length, (ORDINALS[tokens[at]],)) if after == ":" and before in BEFORE_BARE else None

@@ -11,7 +11,7 @@ from router.world.yard.order import EMPTINESS, Unclear
 from router.world.yard.state import TRACKS, WAGONS, Move, Yard
 from router.world.yard.words import ORDINALS, WAGON_NOUNS, words
 
-__all__ = ["IMPERATIVES", "Named", "Part", "Said", "moves_of", "part_of"]
+__all__ = ["IMPERATIVES", "VERBS", "Named", "Part", "Said", "moves_of", "part_of"]
 
 VERBS = words(
     "move moves moving moved shunt shunts shunting shunted push pushes pushing pushed send sends sending sent bring "
@@ -20,8 +20,8 @@ VERBS = words(
     "drag drags relocate relocates relocating shove shoves shoving place placing park parking get getting "
     "drop set sets setting bewege bewegt schiebe schieben stelle rangiere fahre bring bringe setze throw shuffle "
     "remove removing pick picking run running uncouple deliver fetch fetches fetching fetched add adds adding added "
-    "let leave deposit deposits couple attach hand guide conduct tow tows towing towed switch switches pass lead sort "
-    "spot spots spotting transport carry reposition assign return"
+    "let leave deposit deposits couple attach hand guide conduct tow tows towing towed pass lead "
+    "spot spots spotting transport carry reposition assign return drops dropped"
 )
 IMPERATIVES = words(
     "move shunt push send bring take put shift transfer pull place haul drag relocate shove bewege schiebe rangiere"
@@ -36,7 +36,9 @@ LEAVING = words("leaves leave leaving left heads heading bound darf kann f\u00e4
 MEETING = words("meet encounter find pass see hit reach")
 FINDERS = words("you one we i")
 STATING = frozenset(":=[(|{")
-UNSURE_VERBS = words("leave switch let pass lead spot couple sort carry hand")
+ASIDE = words("at is are will does do after once")
+ARTICLES = words("the das dem den number of")
+UNSURE_VERBS = words("leave let pass lead sort carry hand")
 """Only where what they move follows: `leave it on track 3`, but `A can leave`."""
 PRONOUNS = words("it him them that same es ihn these those")
 BACK = words("back zur\u00fcck")
@@ -72,6 +74,8 @@ class Named(NamedTuple):
 
 
 Said = Move | Named
+MOST_WORDS = 40
+"""After a doubtful word that are looked at."""
 MOST_MOVES = 64
 """Of one turn."""
 
@@ -104,7 +108,8 @@ def part_of(tokens: Sequence[str], start: int, end: int, labels: Iterable[Label]
     `waiting`: an earlier part has named a wagon or a source and no target yet. Raises Unclear.
     """
     places = list(_places(tokens, start, end, labels))
-    start = _after_heading(tokens, start, end)
+    if (start := _after_heading(tokens, start, end)) == end:
+        return None
     if any(_is_stated(tokens, label.end) for label, _ in places) or _is_met(tokens, start, end):
         return None
     verb = any(_is_verb(tokens, at) for at in range(start, end))
@@ -118,6 +123,8 @@ def part_of(tokens: Sequence[str], start: int, end: int, labels: Iterable[Label]
     source, targets = _sorted(tokens[start:end], places)
     taken = {at for label, _ in places for at in range(label.start, label.end)}
     wagons = [token for at, token in enumerate(tokens[start:end], start) if _is_wagon(token) and at not in taken]
+    if not waiting and not wagons and source is None and _only_picks(tokens[start:end], places):
+        source, targets = targets[0], ()
     back = not places and any(token in BACK for token in tokens[start:end])
     if source is not None and source in targets[:1]:
         raise Unclear(f"A wagon cannot go from track {source} to track {source}; name two tracks.")
@@ -128,7 +135,7 @@ def _after_heading(tokens: Sequence[str], start: int, end: int) -> int:
     """Where an order begins that words like `answer yes or no:` stand before."""
     for at in range(end - 1, start, -1):
         if tokens[at] == ":" and tokens[at - 1] not in TO | FROM:
-            named = any(_is_wagon(token) or token == "track" or number_of(token) for token in tokens[start:at])
+            named = any(_is_wagon(token) or token == "track" or token.isdecimal() for token in tokens[start:at])
             return start if named else at + 1
     return start
 
@@ -151,7 +158,11 @@ def _is_verb(tokens: Sequence[str], at: int) -> bool:
     """`moves` is one only where a wagon does it: `which moves` and `these moves` are none."""
     following = tokens[at + 1 : at + 2]
     if tokens[at] in UNSURE_VERBS:
-        return bool(following) and (following[0] in PRONOUNS or following[0] in ("the", "one") or _is_wagon(following[0]))
+        return (
+            at > 0
+            and bool(following)
+            and (following[0] in PRONOUNS or following[0] in ("the", "one") or _is_wagon(following[0]))
+        )
     if tokens[at] != "moves":
         return tokens[at] in VERBS
     return at > 0 and (_is_wagon(tokens[at - 1]) or tokens[at - 1] in WAGON_NOUNS or tokens[at - 1] == "it")
@@ -175,7 +186,7 @@ def _places(tokens: Sequence[str], start: int, end: int, labels: Iterable[Label]
             preposition = "to"
         elif token in FROM and not (token in ("of", "out") and preposition == "to"):
             preposition = "from"
-        elif token in ON and preposition not in ("to", "from"):
+        elif token in ON and (preposition not in ("to", "from") or tokens[at - 1] in ("off", "down")):
             preposition = "on"
         elif token == ":" and at > start and tokens[at - 1] not in TO | FROM:
             preposition = ""
@@ -186,7 +197,8 @@ def _number(tokens: Sequence[str], at: int, end: int, preposition: str) -> Label
     """A bare number, or `the third`, that can only be a track: after a preposition, or before `to`."""
     number = number_of(tokens[at])
     follows = tokens[at + 1] if at + 1 < end else ""
-    if number is None and tokens[at] in ORDINALS and preposition and follows not in WAGON_NOUNS:
+    ranks = tokens[at] in ORDINALS and (tokens[at - 1] in ARTICLES or follows == "" or follows in TO | FROM)
+    if number is None and ranks and preposition and follows not in WAGON_NOUNS:
         number = ORDINALS[tokens[at]]
         return Label(at, at + (2 if follows == "one" else 1), (number,))
     if number is None or follows in WAGON_NOUNS or follows in ("times", "moves", "steps", "move", "of"):
@@ -238,11 +250,13 @@ HINT = "Say a move like this: from track 1 to track 3, or: move F to track 3."
 def _movable(tokens: Sequence[str], start: int, end: int) -> None:
     for at in range(start, end):
         follows = tokens[at + 1] if at + 1 < end else ""
-        if tokens[at] in ALL:
+        if tokens[at] in ALL and not (at and tokens[at - 1] in ASIDE):
             raise Unclear(f'I read one wagon a move and cannot read "{tokens[at]}". {HINT}')
         if (tokens[at] in ORDINALS or tokens[at] in NOT_LAST) and follows in WAGON_NOUNS:
             raise Unclear(f"Only the last wagon of a track, the one nearest the switch, can leave it. {HINT}")
-        if tokens[at] in ("other", "another") or _is_doubtful(tokens[at:end]):
+        following = tokens[at : min(end, at + MOST_WORDS)]
+        another = tokens[at] == "another" and "from" not in following
+        if tokens[at] == "other" or another or _is_doubtful(following):
             raise Unclear(f'I cannot tell which move is meant in "{" ".join(tokens[start:end][:20])}". {HINT}')
 
 
@@ -253,9 +267,11 @@ def _is_doubtful(said: Sequence[str]) -> bool:
     return said[0] in ("not", "don't", "never", "nicht") and any(token in VERBS for token in said[1:3])
 
 
-def _names(tokens: Sequence[str], start: int, end: int) -> bool:
-    """Whether a wagon, a track or a number is named."""
-    return any(_is_wagon(t) or t == "track" or t in ORDINALS or number_of(t) is not None for t in tokens[start:end])
+def _only_picks(said: Sequence[str], places: Sequence[tuple[Label, str]]) -> bool:
+    """Whether a wagon is named by where it stands, as in `take the wagon on track 4`, and not where it goes."""
+    moved = any(said[at] in VERBS and said[at + 1] in PRONOUNS for at in range(len(said) - 1))
+    named = bool(WAGON_NOUNS.intersection(said)) and not moved
+    return named and [place for _, place in places] == ["on"]
 
 
 def _known(label: Label) -> None:

@@ -15,26 +15,62 @@ from router.world.yard.words import TRACK_NOUNS, plain
 __all__ = ["written_out"]
 
 NOUN = "|".join(sorted(TRACK_NOUNS, key=len, reverse=True))
-NOTHING = r"empty|nothing|none|nil|null|vacant|free|clear|bare|no|leer|frei|0|\u2205|\u00f8|x|-{1,3}|_|\(\)|\[\s?\]|\(empty\)|\.{1,3}"
+NOTHING = (
+    r"empty|nothing|none|nil|null|vacant|free|clear|bare|no|leer|frei|0|\u2205|\u00f8|x|-{1,3}|_|\(\)|\[\s?\]"
+    r"|\(empty\)|\.{1,3}"
+)
 CELL = rf"(?:\[?[A-Z](?:[ ,&+]{{0,3}}[A-Z]){{0,6}}\]?|[a-f]{{1,6}}|{NOTHING})"
-BY_PLACE = re.compile(rf"(?<![\w|/;])({CELL})(?:\s?(?P<mark>[|/;])\s?({CELL}))(?:\s?(?P=mark)\s?({CELL})){{2}}(?![\w|/;])")
-NESTED = re.compile(r"(?:\b\w{1,20}\s?[=:]\s?)?\[\s?(?:[\[(][^\[\]()\n]{0,60}[\])]\s?,?\s?){2,8}\]")
+BY_PLACE = re.compile(
+    rf"(?<![\w|/;])({CELL})(?:\s?(?P<mark>[|/;])\s?({CELL}))(?:\s?(?P=mark)\s?({CELL})){{2}}(?![\w|/;])"
+)
+NESTED = re.compile(r"(?:\b[^\W\d]{1,20}\s?[=:]\s?)?\[\s?(?:[\[(][^\[\]()\n]{0,60}[\])]\s{0,3},?\s{0,3}){2,8}\]")
 INNER = re.compile(r"[\[(]([^\[\]()\n]{0,60})[\])]")
-QUOTED_LIST = re.compile(rf"(?:\b\w{{1,20}}\s?=\s?)?\[\s?({CELL}|)(?:\s?,\s?({CELL}|)){{3}}\s?\]")
-SPAN = re.compile(rf"(?:\b(?:the|on|of)\s)?\b(?:{NOUN})?\s?1\s?(?:-|to|through|until|bis|\.\.|\.\.\.)\s?4\b(?:\s?[:=](?!\s?$))?", re.IGNORECASE)
+QUOTED_LIST = re.compile(
+    rf"(?:\b[^\W\d]{{1,20}}\s?=\s?)?\[\s{{0,3}}({CELL}|)(?:\s{{0,3}},\s{{0,3}}({CELL}|)){{3}}\s{{0,3}}\]"
+)
+SPAN = re.compile(
+    rf"(?:\b(?:the|on|of)\s)?\b(?:{NOUN})?\s?1\s?(?:-|to|through|until|bis|\.\.|\.\.\.)\s?4\b(?:\s?[:=](?!\s?$))?",
+    re.IGNORECASE,
+)
 RANGE = re.compile(rf"\b(?:{NOUN})\s?1\s?(?:-|to|through|until|bis|\.\.|\.\.\.)\s?4\b", re.IGNORECASE)
-PLACED = re.compile(r"\b([A-Fa-f])\s?@\s?(?:[a-z]{1,7}\s?)?(\d)\s?[.,:/-]\s?(?:[a-z]{1,9}\s?)?(\d)\b\s?[,;]?\s?(?:and\s)?")
+PLACED = re.compile(
+    r"\b([A-Fa-f])\s?@\s?(?:[a-z]{1,7}\s?)?(\d)\s?[.,:/-]\s?(?:[a-z]{1,9}\s?)?(\d)\b\s?[,;]?\s?(?:and\s)?"
+)
 LEGEND = re.compile(r"[^.:!?\n@]{0,40}\b[a-z]+@[a-z]+[.,:/-][a-z]+\b([^:\n@]{0,90})[:.]", re.IGNORECASE)
+PLACE = r"(?:position|place|slot|spot|pos\.?)\s?(?:no\.?|number|#)?\s?"
+LINK = r"(?:(?:is|are|stands|sits|parked|at|on|in|the|wagon|car|of)\s){0,5}"
+BY_TRACK = re.compile(rf"\b([A-F])\b\s?[:=(,]?\s?{LINK}(?:{NOUN})\s?(\d)\s?,?\s?{LINK}{PLACE}(\d)\b\)?", re.IGNORECASE)
+BY_POSITION = re.compile(
+    rf"\b([A-F])\b\s?[:=(,]?\s?{LINK}{PLACE}(\d)\s?,?\s?{LINK}(?:{NOUN})\s?(\d)\b\)?", re.IGNORECASE
+)
+PLACE_SAID = re.compile(rf"{PLACE}1\b[^.:\n]{{0,60}}", re.IGNORECASE)
+OPENED = re.compile(r"<[^<>\n]{0,40}?(\d)[^<>\n\d]{0,20}>")
+CLOSED = re.compile(r"</[^<>\n]{0,40}>")
+TAG = re.compile(r"<[a-z][^<>\n]{0,40}>", re.IGNORECASE)
 FIRST_AT_SWITCH = re.compile(r"\b1\b[^.:\n]{0,40}\b(?:switch|points|turnout|throat|exit|front)\b", re.IGNORECASE)
-IN_BRACKETS = re.compile(rf"\(\s?(?:(?:on|in|at)\s)?(?:the\s)?(?:{NOUN})\s?(?:no\.?|number)?\s?([1-4])\s?\)", re.IGNORECASE)
+NAMED = re.compile(
+    rf"\b(?:{NOUN}|[tslrg])\s?(?:no\.?|number|#|_)?\s?(?:\d|one|two|three|four)\b|\d\s?[=:]\s?$"
+    rf"|\b(?:first|second|third|fourth|1st|2nd|3rd|4th)\s(?:{NOUN}|$|:)",
+    re.IGNORECASE,
+)
+IN_BRACKETS = re.compile(
+    rf"\(\s?(?:(?:on|in|at)\s)?(?:the\s)?(?:{NOUN})\s?(?:no\.?|number)?\s?([1-4])\s?\)", re.IGNORECASE
+)
+BULLET = re.compile(r"^\s{0,6}(?:[-+]\s)?\s{0,3}")
+BARE = re.compile(rf"\s{{0,6}}(?:[-+]\s)?\s{{0,3}}(?:{CELL}|[\[(]\s{{0,3}}(?:{CELL})?\s{{0,3}}[\])])\s{{0,6}}[,;]?")
 ROW = re.compile(rf"[ \t>+]{{0,8}}(?:(?:{NOUN}|[a-z])\s?)?#?(\d)\s{{0,4}}([;,\t])(.{{0,60}})", re.IGNORECASE)
-DRAWN = re.compile(rf"[ \t+]{{0,8}}(?:(?:{NOUN}|t)\s?)?#?(\d)\s{{0,4}}:?\s{{0,4}}([^\w\s]{{1,12}}.{{0,90}})", re.IGNORECASE)
+DRAWN = re.compile(
+    rf"[ \t+]{{0,8}}(?:(?:{NOUN}|t)\s?)?#?(\d)\s{{0,4}}:?\s{{0,4}}([^\w\s]{{1,12}}.{{0,90}})", re.IGNORECASE
+)
+
+MOST_LISTS = 8
+"""Of one line that are written out."""
 
 
 def written_out(text: str) -> str:
     """The text, plain as `plain` makes it, with its notations as statements of one track each."""
-    lines = _tables(IN_BRACKETS.sub(r" on track \1 ", _placed(plain(text))).split("\n"))
-    return "\n".join(_line(line) for line in _rows(lines))
+    lines = _tables(IN_BRACKETS.sub(r" on track \1 ", _placed(_pointed(_tagged(plain(text))))).split("\n"))
+    return "\n".join(_line(line) for line in _bare(_rows(lines)))
 
 
 def _said(tracks: Sequence[str]) -> str:
@@ -48,28 +84,56 @@ def _cell(cell: str) -> str:
 
 
 def _line(line: str) -> str:
-    """A line's list of four, by position; what its brackets say of the order comes before it."""
+    """A line with its lists of four, by position, written out."""
     for form in (NESTED, BY_PLACE, QUOTED_LIST):
-        match = form.search(line)
-        if match is None:
-            continue
-        if form is NESTED:
-            found = INNER.findall(match[0][match[0].index("[") + 1 :])
-        elif form is QUOTED_LIST:
-            found = match[0][match[0].index("[") + 1 : -1].split(",")
-        else:
-            found = match[0].split(match["mark"])
-        if len(found) != TRACKS:
-            continue
-        before, after = line[: match.start()], line[match.end() :]
-        note = re.match(r"\s{0,3}(\(([^()]{0,120})\)|#(.{0,120})$)", after)
-        aside = ""
-        if note is not None:
-            aside, after = (note[2] or note[3] or ""), after[note.end() :]
-        before = SPAN.sub(" ", before)
-        aside = SPAN.sub(" ", aside).strip(" ,;:")
-        return f"{before} {aside + ' : ' if aside else ''}{_said(found)}{_line(after)}"
+        at = 0
+        for _ in range(MOST_LISTS):
+            match = form.search(line, at)
+            if match is None:
+                break
+            said = _listed(line, match, form)
+            line, at = (line, match.end()) if said is None else said
     return line
+
+
+def _listed(line: str, match: re.Match[str], form: re.Pattern[str]) -> tuple[str, int] | None:
+    """The line with one list written out, and where that ends; what its brackets say of the order comes before it."""
+    before, after = line[: match.start()], line[match.end() :]
+    if form is NESTED:
+        found = INNER.findall(match[0][match[0].index("[") + 1 :])
+    elif form is QUOTED_LIST:
+        found = match[0][match[0].index("[") + 1 : -1].split(",")
+    else:
+        found = match[0].split(match["mark"])
+        if after.lstrip()[:1] == match["mark"] or before.rstrip()[-1:] == match["mark"]:
+            return None
+    letters = all(len(cell.strip()) == 1 and cell.strip().isalpha() for cell in found)
+    sure = form is NESTED or (form is BY_PLACE and match["mark"] == "|") or not letters
+    sentence = re.split(r"[.;?!](?:\s|$)", before)[-1]
+    headed = SPAN.search(before[-30:])
+    if len(found) != TRACKS or (headed is None and NAMED.search(SPAN.sub(" ", sentence))):
+        return None
+    if not sure and not (SPAN.search(sentence) or SPAN.search(after[:80])):
+        return None
+    note = re.match(r"\s{0,3}(\(([^()]{0,120})\)|#(.{0,120})$)", after)
+    aside = ""
+    if note is not None:
+        aside, after = (note[2] or note[3] or ""), after[note.end() :]
+    aside = SPAN.sub(" ", aside).strip(" ,;:")
+    made = f"{SPAN.sub(' ', before)} {aside + ' : ' if aside else ''}{_said(found)}"
+    return made + after, len(made)
+
+
+def _tagged(text: str) -> str:
+    """Tags like `<track n="1">A B</track>` as `track 1: A B;`."""
+    if "</" not in text:
+        return text
+    return TAG.sub(" ", CLOSED.sub(" ; ", OPENED.sub(r" track \1: ", text)))
+
+
+def _pointed(text: str) -> str:
+    """`A is on track 1 at position 2`, and the like, as `A@1.2`."""
+    return BY_POSITION.sub(r" \1@\3.\2 ", BY_TRACK.sub(r" \1@\2.\3 ", text))
 
 
 def _placed(text: str) -> str:
@@ -77,12 +141,14 @@ def _placed(text: str) -> str:
     if "@" not in text:
         return text
     legend = LEGEND.search(text)
-    backwards = legend is not None and FIRST_AT_SWITCH.search(legend[1]) is not None
+    told = legend[1] if legend is not None else " ".join(PLACE_SAID.findall(text))
+    backwards = FIRST_AT_SWITCH.search(told) is not None
+    text = LEGEND.sub(" ", text)
     made: list[str] = []
     end = 0
     group: list[tuple[str, str, str]] = []
-    for match in [*PLACED.finditer(LEGEND.sub(" ", text))]:
-        between = LEGEND.sub(" ", text)[end : match.start()]
+    for match in PLACED.finditer(text):
+        between = text[end : match.start()]
         if group and between.strip():
             made.append(_coordinates(group, backwards))
             group = []
@@ -90,7 +156,7 @@ def _placed(text: str) -> str:
         group.append((match[2], match[3], match[1].upper()))
         end = match.end()
     made.append(_coordinates(group, backwards) if group else "")
-    return "".join(made) + LEGEND.sub(" ", text)[end:]
+    return "".join(made) + text[end:]
 
 
 def _coordinates(group: Sequence[tuple[str, str, str]], backwards: bool) -> str:
@@ -137,7 +203,12 @@ def _rows(lines: Sequence[str]) -> list[str]:
             made.append(lines[at])
             at += 1
             continue
-        if form is ROW and made and not re.search(r"\d", made[-1]) and re.search(rf"\b(?:{NOUN})\b.{{0,4}}[;,\t]", made[-1]):
+        if (
+            form is ROW
+            and made
+            and not re.search(r"\d", made[-1])
+            and re.search(rf"\b(?:{NOUN})\b.{{0,4}}[;,\t]", made[-1])
+        ):
             made[-1] = re.sub(rf"^.*\b(?:{NOUN})\b.{{0,4}}[;,\t]", " ", made[-1], flags=re.IGNORECASE).strip() + " :"
         for line in lines[at:end]:
             match = form.fullmatch(line)
@@ -147,11 +218,28 @@ def _rows(lines: Sequence[str]) -> list[str]:
     return made
 
 
+def _bare(lines: Sequence[str]) -> list[str]:
+    """Four lines under each other with nothing but the wagons of a track each, or a word for none."""
+    made = list(lines)
+    run: list[int] = []
+    for at, line in enumerate([*lines, "end"]):
+        if BARE.fullmatch(line):
+            run.append(at)
+            continue
+        if len(run) == TRACKS and any(re.search(r"\b[A-F]", made[each]) for each in run):
+            for number, each in enumerate(run, 1):
+                made[each] = f"track {number}: {_cell(BULLET.sub('', made[each]))}"
+        run = []
+    return made
+
+
 def _letters(cell: str) -> list[str]:
     return [letter for run in re.findall(r"[^\W_\d]+", cell) if run.lower() not in EMPTY_WORDS for letter in run]
 
 
-EMPTY_WORDS = frozenset(["empty", "nothing", "none", "nil", "null", "vacant", "free", "clear", "bare", "leer", "frei", "o"])
+EMPTY_WORDS = frozenset(
+    ["empty", "nothing", "none", "nil", "null", "vacant", "free", "clear", "bare", "leer", "frei", "o"]
+)
 
 
 def _holds_cells(match: re.Match[str]) -> bool:

@@ -13,7 +13,7 @@ from itertools import permutations
 
 from router.world.yard.bearings import LEAVES, SIDES, Item, Side, items_of
 from router.world.yard.state import CAPACITY, WAGONS
-from router.world.yard.words import words
+from router.world.yard.words import WAGON_NOUNS, words
 
 __all__ = [
     "BLANK", "EMPTINESS", "Unclear", "is_emptiness", "side_first", "standing",
@@ -33,7 +33,7 @@ class Unclear(ValueError):
 
 EMPTINESS = words(
     "empty nothing no none vacant clear bare without zero unused unoccupied free 0 leer frei nichts kein keine keinen "
-    "nil void deserted vacated emptied idle null ohne nobody"
+    "nil zilch nada naught nought blank void deserted vacated emptied idle null ohne nobody"
 )
 EXCEPT = words(
     "but except else other otherwise apart save besides only more others further behind gap gaps au\u00dfer sonst nur"
@@ -76,6 +76,8 @@ def is_emptiness(tokens: Sequence[str]) -> bool:
         return False
     if any(token in EMPTINESS for token in tokens) or set(tokens) <= BLANK:
         return True
+    if ":" in tokens and set(tokens) <= BLANK | WAGON_NOUNS:
+        return True
     if {item.value for item in items_of(tokens) if item.kind == "side"} == {"buffer", "switch"}:
         return set(tokens) <= BLANK | SIDES.keys() | words("from to stop end the")
     return any(token in NOT and set(tokens[at:]) & words("occupied used taken") for at, token in enumerate(tokens))
@@ -95,7 +97,20 @@ def side_first(tokens: Sequence[str]) -> Side | None:
     for at, item in enumerate(items):
         if item.kind == "side":
             ordinals = {each.value for each in items if each.kind == "ordinal"}
+            kinds = [each.kind for each in items[at + 1 : at + 3]]
+            if kinds == ["towards", "side"] and items[at + 2].value != item.value:
+                return "buffer" if item.value == "buffer" else "switch"
             starts = at > 0 and items[at - 1].kind == "start"
+            lateral = next(
+                (
+                    each.value
+                    for each in (items[at + 1 : at + 2] or items[max(0, at - 1) : at])
+                    if each.kind == "lateral"
+                ),
+                "",
+            )
+            if lateral in ("left", "right", "links", "rechts") and not starts:
+                return "buffer" if (item.value == "buffer") == (lateral in ("left", "links")) else "switch"
             if starts or ordinals & {"0", "-1"}:
                 begins = (item.value == "buffer") == (starts or "0" in ordinals)
                 return "buffer" if begins else "switch"
@@ -226,6 +241,13 @@ class _Clause:
         mention = _some(self._in_piece(at, -1), self._next(at, 1), self._next(at, -1))
         if self._is(at - 1, "break") and self._is(at + 1, "break") and self._is(at - 2, "ordinal"):
             mention = self._next(at, -1)
+        if (
+            self._is(at - 1, "break")
+            and self.items[at - 1].value == "("
+            and self._is(at - 2, "wagon")
+            and self._in_piece(at, 1) is None
+        ):
+            mention = at - 2
         if mention is not None:
             self.bound.add(mention)
             self.anchors.append((self.items[mention].value, place))

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from router.world.yard.bearings import Side
 from router.world.yard.clauses import HINT, Statement, taken_apart
 from router.world.yard.labels import with_arrows
 from router.world.yard.moves import Named, Said, moves_of
@@ -18,7 +17,7 @@ from router.world.yard.notation import written_out
 from router.world.yard.order import Unclear, standing, tells_order
 from router.world.yard.phrasing import CLAUSE_TOKENS, canonical
 from router.world.yard.sections import Question, asks_plan, asks_safe, asks_steps
-from router.world.yard.state import TRACKS, Yard
+from router.world.yard.state import TRACKS, WAGONS, Yard
 from router.world.yard.words import clause, tokens_of, with_wagons
 
 __all__ = ["LONGEST", "Named", "Reading", "State", "read", "read_conversation"]
@@ -44,11 +43,6 @@ class State:
     def plain(cls, yard: Yard) -> State:
         """In the words that the yard has for itself."""
         return cls(yard, tuple(map(canonical, yard.tracks)))
-
-    @property
-    def told_in_order_words(self) -> tuple[bool, ...]:
-        """Per track, whether its clause says the order by more than a plain list."""
-        return tuple(tells_order(words.split()) for words in self.clauses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +103,7 @@ def _told(text: str) -> _Told:
     runs = _runs([each for each in apart.statements if not (each.asks and each.blank)])
     plan = asks_plan(tokens, bool(moves))
     sections = _assigned(runs, plan, bool(moves))
-    states = {name: _state(run, apart.first) for name, run in sections.items()}
+    states = {name: _state(run) for name, run in sections.items()}
     goal = states.get("goal")
     if plan and moves and goal is None:
         raise Unclear(f"Say of the goal where every wagon is to stand in the end. {HINT}")
@@ -138,13 +132,15 @@ def _runs(statements: Sequence[Statement]) -> list[list[Statement]]:
 def _assigned(runs: Sequence[list[Statement]], plan: bool, moves: bool) -> dict[str, list[Statement]]:
     """Which run is the start, which the goal and which was observed. Raises Unclear where two claim one place."""
     places: dict[str, list[Statement]] = {}
-    others = [run for run in runs if run[0].section not in ("goal", "observed", "want", "see") or not run[0].fresh]
-    for run in runs:
-        section = run[0].section if run[0].fresh or run is runs[0] else ""
-        name = "goal" if section == "goal" else "observed" if section == "observed" else "start"
-        if section == "want" and ((plan and not moves) or (others and not moves)):
+    claims = [run[0].section if run[0].fresh or run is runs[0] else "" for run in runs]
+    others = any(claim in ("", "start") for claim in claims)
+    if len(runs) == 2 and not moves and not others and "observed" not in claims:
+        claims = ["goal", "start"] if claims == ["goal", "want"] else ["start", "goal"]
+    for run, claim in zip(runs, claims, strict=True):
+        name = claim if claim in ("goal", "observed") else "start"
+        if claim == "want" and not moves and (plan or others):
             name = "goal"
-        elif section == "see" and (others or moves) and run is not runs[0]:
+        elif claim == "see" and (others or moves) and run is not runs[0]:
             name = "observed"
         elif name == "start" and "start" in places and plan and "goal" not in places:
             name = "goal"
@@ -155,8 +151,9 @@ def _assigned(runs: Sequence[list[Statement]], plan: bool, moves: bool) -> dict[
     return places
 
 
-def _state(run: Sequence[Statement], first: Side) -> State:
+def _state(run: Sequence[Statement]) -> State:
     own: dict[int, list[str]] = {}
+    backwards: set[int] = set()
     tracks = [""] * TRACKS
     for statement in run:
         for number in statement.tracks:
@@ -168,8 +165,9 @@ def _state(run: Sequence[Statement], first: Side) -> State:
             if number in own and not tells_order([*own[number], ",", *statement.words]):
                 raise Unclear(f"Track {number} is told twice; say once what stands on it. {HINT}")
             own[number] = [*own[number], ",", *statement.words] if number in own else _words(statement, number)
+            backwards |= {number} if statement.first == "switch" else set()
     for number, said in own.items():
-        if first == "switch" and not tells_order(said):
+        if number in backwards and not tells_order(said) and any(token in WAGONS for token in said):
             own[number] = ["from", "the", "switch", ":", *said]
         tracks[number - 1] = standing(own[number])
     yard = Yard(tuple(tracks))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from router.world.yard.words import WAGON_NOUNS, words
 
-__all__ = ["Question", "Section", "asks_plan", "asks_safe", "asks_steps", "section_of"]
+__all__ = ["Question", "Section", "asks_plan", "asks_safe", "asks_steps", "only_names_state", "section_of"]
 
 Section = Literal["", "start", "want", "goal", "see", "observed"]
 """`want` and `see` are weaker than `goal` and `observed`: they may also introduce the state that is."""
@@ -22,7 +22,7 @@ GOAL = words(
     "finish endstate intended required requested ideal"
 )
 WANT = words(
-    "want wants need get reach achieve should become becomes arrive into obtain produce reaching "
+    "tomorrow tonight want wants need get reach achieve should become becomes arrive into obtain produce reaching "
     "getting making lead leads result results yield yields "
     "soll sollen m\u00f6chte will wish would like until such so"
 )
@@ -32,6 +32,7 @@ START = words(
     "now start starting starts currently current initial initially today given moment begin beginning momentan aktuell "
     "jetzt startzustand anfangs present existing"
 )
+ENTERING = words("going looking coming driving rolling entering facing go come look goes walking travelling driven")
 STATE = words("state yard position arrangement setup layout situation")
 PLAN = words(
     "plan plans planning shortest sequence solve solution fewest reach achieve rearrange route minimal minimum "
@@ -40,10 +41,11 @@ PLAN = words(
 )
 SAFE = words(
     "safe safely allowed legal legally valid possible permitted permissible feasible forbidden illegal disallowed "
-    "prohibited unsafe acceptable permission granted refused denied forbid forbids prohibit prohibits permit permits allow "
-    "allows approve approved reject rejected authorised authorized okayed unlawful lawful erlaubt m\u00f6glich sicher zul\u00e4ssig verboten legit alright"
+    "prohibited unsafe acceptable permission granted refused denied forbid forbids prohibit prohibits permit permits "
+    "allow allows approve approved reject rejected authorised authorized okayed unlawful lawful "
+    "erlaubt m\u00f6glich sicher zul\u00e4ssig verboten legit alright"
 )
-MAYBE_SAFE = words("ok okay fine work works problem problems trouble objection rule rules go good")
+MAYBE_SAFE = words("ok okay fine work works problem problems trouble objections objection rule rules go good")
 MAY = words("can may could might darf kann dare")
 OPENING = words("so and then now ok okay well please but also hello hi und")
 YES_OR_NO = words(
@@ -61,6 +63,8 @@ SHORTEST = words("shortest fewest quickest minimal minimum fastest")
 def section_of(said: Sequence[str]) -> Section:
     """The section that words before a track's name begin; "" for none."""
     found: Section = ""
+    if (pointed := _pointed(said)) is not None:
+        return pointed
     for at, token in enumerate(said):
         following = said[at + 1] if at + 1 < len(said) else ""
         if token in OBSERVED and not (token == "instead" and found in ("want", "goal")):
@@ -71,19 +75,54 @@ def section_of(said: Sequence[str]) -> Section:
             found = "want" if found != "goal" else found
         elif token in GOAL and following not in ("track", "siding"):
             found = "goal"
-        elif token in WANT and found != "goal" and following != "know":
+        elif token in WANT and found != "goal" and following != "know" and _wants(said, at):
             found = "want"
-        elif token in START and following not in ("at", "with", "from"):
+        elif token in START and (
+            following not in ("at", "with", "from") or said[at + 2 : at + 3] in (["this"], ["here"])
+        ):
             found = "start" if found != "goal" or at > 1 else found
         elif token in STATE and following == ":" and not found:
             found = "start"
-    if (found and said[-1] == "from") or (not found and said[:1] == ["from"] and ":" in said):
+    if (
+        not found
+        and said
+        and said[0] in ("before", "after", "afterwards", "have", "vorher", "nachher")
+        and said[1:2] == [":"]
+    ):
+        return "start" if said[0] in ("before", "have", "vorher") else "want"
+    if (found and said[-1] == "from") or (
+        not found and said[:1] == ["from"] and ":" in said[1:3] and said[1] not in ("the", "track")
+    ):
         return "start"
     if not found and said and said[0] in ("to", "into"):
         return "want"
     if found == "want" and any(word in said for word in ("know", "ask", "wonder", "understand", "tell", "imagine")):
         return ""
     return found
+
+
+def only_names_state(said: Sequence[str]) -> bool:
+    """Whether words are a heading like `the yard:`, which does not say which state it is."""
+    return {token for token in said if token.isalpha()} <= STATE | {"the", "my", "is", "tracks", "track"}
+
+
+def _pointed(said: Sequence[str]) -> Section | None:
+    """The section of `… from this:`, `… to that:`, `later`, or an arrow alone."""
+    plain = [token for token in said if token not in (":", "one", "yard")]
+    if plain in ([">"], ["later"], ["tomorrow"], ["then"]):
+        return "want"
+    if len(plain) > 1 and plain[-1] in ("this", "that", "here", "there", "these") and said[-1:] == [":"]:
+        return "start" if plain[-2] == "from" else "want" if plain[-2] in ("to", "into") else None
+    return None
+
+
+def _wants(said: Sequence[str], at: int) -> bool:
+    """`would like` and `so that` want something; `like this` and `so far` do not."""
+    if said[at] == "into":
+        return at == 0 or said[at - 1] not in ENTERING
+    if said[at] == "like":
+        return at > 0 and said[at - 1] in ("would", "i'd", "we'd", "should", "'d")
+    return said[at] not in ("so", "such") or said[at + 1 : at + 2] == ["that"]
 
 
 def asks_plan(tokens: Sequence[str], moves: bool) -> bool:
@@ -118,7 +157,7 @@ def asks_safe(tokens: Sequence[str]) -> bool:
 
 
 def _is_safe(sentence: Sequence[str], asked: bool) -> bool:
-    if SAFE.intersection(sentence):
+    if SAFE.intersection(sentence) or {"yes", "no"} <= set(sentence):
         return True
     whether = "whether" in sentence or ("if" in sentence and bool(TELLING.intersection(sentence)))
     if whether and (MAY.intersection(sentence) or MAYBE_SAFE.intersection(sentence)):

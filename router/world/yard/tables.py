@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from router.world.yard.bearings import SIDES
-from router.world.yard.words import TRACK_NOUNS, words
+from router.world.yard.words import TRACK_NOUNS, WAGON_NOUNS, words
 
 __all__ = ["as_tracks", "cells_of", "is_ruler"]
 
@@ -30,6 +30,8 @@ def as_tracks(rows: Sequence[Sequence[str]]) -> str | None:
     if len(rows) < 2 or len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
         return None
     head, body = rows[0], rows[1:]
+    if (said := _by_wagons(head, body)) is not None:
+        return said
     down, across = [_number(row[0]) for row in body], [_number(cell) for cell in head[1:]]
     tracks_down = None not in down and _number(head[0]) is None and not _is_place(head[0])
     if tracks_down and (None in across or _names_tracks(head[0]) or len(body) != 1):
@@ -42,10 +44,31 @@ def as_tracks(rows: Sequence[Sequence[str]]) -> str | None:
     return None
 
 
+def _by_wagons(head: Sequence[str], body: Sequence[Sequence[str]]) -> str | None:
+    """A table with a row for each wagon: which track it stands on, and maybe at which place."""
+    names = [set(cell.lower().split()) for cell in head]
+    wagon = next((at for at, name in enumerate(names) if name & WAGON_NOUNS), None)
+    track = next((at for at, name in enumerate(names) if name & TRACK_NOUNS), None)
+    place = next((at for at, name in enumerate(names) if name & PLACES), None)
+    if wagon is None or track is None or any(re.fullmatch(r"[A-Za-z]", row[wagon]) is None for row in body):
+        return None
+    tracks = [_number(row[track]) for row in body]
+    places = [0 if place is None else _number(row[place]) for row in body]
+    if None in tracks or None in places:
+        return None
+    rows = sorted(
+        zip(tracks, places, [row[wagon] for row in body], strict=True), key=lambda row: (row[0] or 0, row[1] or 0)
+    )
+    numbers = sorted({number or 0 for number in tracks} | {1, 2, 3, 4})
+    return _said(numbers, [[letter for number, _, letter in rows if number == each] for each in numbers], False)
+
+
 def _said(numbers: Sequence[int | None], lists: Sequence[Sequence[str]], backwards: bool) -> str:
     made = []
     for number, cells in zip(numbers, lists, strict=True):
-        shown = [cell for cell in cells if cell.strip("-_. \u2205") and cell.lower() not in ("empty", "free", "x", "none")]
+        shown = [
+            cell for cell in cells if cell.strip("-_. \u2205") and cell.lower() not in ("empty", "free", "x", "none")
+        ]
         made.append(f"track {number}: {', '.join(shown[::-1] if backwards else shown) or 'empty'}")
     return "; ".join(made)
 
@@ -66,8 +89,7 @@ def _is_place(cell: str) -> bool:
 def _backwards(names: Sequence[str], numbers: Sequence[int | None]) -> bool:
     """Whether places are listed from the switch."""
     said = [{SIDES[word] for word in name.lower().split() if word in SIDES} for name in names]
-    if said and len(said) > 1:
-        if "switch" in said[0] or "buffer" in said[-1]:
-            return True
+    if len(said) > 1 and ("switch" in said[0] or "buffer" in said[-1]):
+        return True
     places = [number for number in numbers if number is not None]
     return len(places) > 1 and places == sorted(places, reverse=True)

@@ -61,6 +61,7 @@ BEFORE_LABEL = words("on in at the auf dem das der im and while with and then is
 EDGES = frozenset(",.;:|!?=-_/\\+<>~")
 DROPPED = frozenset("[]{}|")
 ARTICLE_NEXT = words(
+    "locomotive engine shunter loco driver crew colleague friend tractor "
     "single lone lonely move train plan yard state track possible safe question few couple bit valid shunting switch "
     "picture siding simple quick short legal new different solution path"
 )
@@ -70,6 +71,8 @@ AFTER_WAGON = words(
     "over off ahead closest und dann steht auf nach von first last or moves sits sit parked being alone there here "
     "between leaves comes can out deepest innermost outermost frontmost farthest where which ist"
 )
+SMALL = frozenset("abcdef")
+LISTING = frozenset(":=,([|-")
 JOINS = frozenset(",.;:!?)]}|/\\-+&>=<\n")
 
 
@@ -99,6 +102,11 @@ def with_wagons(tokens: Sequence[str]) -> list[str]:
     for at, token in enumerate(tokens):
         if len(token) == 1 and token.isalpha():
             named = found[-1:] == ["the"] or (bool(found) and found[-1] in WAGON_NOUNS)
+            follows = tokens[at + 1] if at + 1 < len(tokens) else "\n"
+            listed = follows in SMALL and token == "a" and at > 0 and _begins_list(tokens[at - 1])
+            named = (
+                named or listed or (found[-1:] != [] and found[-1] in WAGONS and (follows in JOINS or follows in SMALL))
+            )
             wagon = _is_wagon(token, tokens[at + 1 : at + 3], capitals, named)
             found.append(token.upper() if wagon else token.lower())
         elif _is_glued(token, capitals, shouted, found, "".join(tokens[at + 1 : at + 2])):
@@ -106,6 +114,11 @@ def with_wagons(tokens: Sequence[str]) -> list[str]:
         else:
             found.append(token.lower())
     return found
+
+
+def _begins_list(before: str) -> bool:
+    """Whether wagons in small letters may follow: after a track's number, or a mark."""
+    return before[-1].isdecimal() or before.lower() in NUMBERS or before in LISTING
 
 
 def _is_shouted(tokens: Sequence[str]) -> bool:

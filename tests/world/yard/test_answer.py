@@ -104,12 +104,18 @@ def test_words_that_the_encoder_does_not_know_are_replaced_by_the_yards_own_and_
     assert told.words == "canonical"
 
 
-def test_an_order_that_two_readings_do_not_agree_on_is_asked_back():
+def test_words_that_the_model_misreads_are_replaced_by_the_yards_own_and_that_is_told():
     misheard = SimulatedModel({"B by the points , A behind it": "BA"})
     text, told = answered("Track 1: B by the points, A behind it. Move 1 to 2.", misheard)
-    assert text.startswith("I am not sure in which order the wagons stand on track 1: A B, or B A?")
-    assert (told.fault, told.spoken, told.steps) == (text, None, [])
-    assert read_conversation(["x", text, "move A to 2"]).fault is not None
+    assert text == f"After wagon B has gone from track 1 to track 2:\n{told.spoken}"
+    assert told.spoken == "Track 1: A. Track 2: B. Track 3: empty. Track 4: empty."
+    assert (told.fault, told.words) == (None, "canonical")
+
+
+def test_an_order_that_the_reader_itself_doubts_is_asked_back():
+    text, told = answered("Track 1: A next to B, somewhere behind C. Move 1 to 2.")
+    assert text == told.fault
+    assert (told.spoken, told.steps) == (None, [])
 
 
 def test_a_turn_that_was_not_understood_gets_its_fault_as_the_answer():
