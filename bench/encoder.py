@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+__all__ = ["SIZES", "main", "memory"]
+
 SIZES = {
     "usual": {"dim": 368, "layers": 4, "heads": 8, "bridge": 256, "vocab": 8000},
     "small": {"dim": 64, "layers": 2, "heads": 4, "bridge": 64, "vocab": 300},
@@ -34,7 +36,7 @@ def main() -> None:
             processes = [_start(folder, size), _start(folder, size)]
             told = [_told(process) for process in processes]
             print(f"  import numpy {told[0]['import_ms']:.0f} ms, load {told[0]['load_ms']:.1f} ms")
-            memory = [_memory(process.pid, "model_world.safetensors") for process in processes]
+            shares = [memory(process.pid, "model_world.safetensors") for process in processes]
             for process in processes[1:]:
                 process.communicate("")
             for prompt, words in PROMPTS.items():
@@ -42,7 +44,7 @@ def main() -> None:
                 figures = _told(processes[0])
                 print(f"  {prompt} prompt, {words} tokens: p50 {figures['p50']:.2f} ms, p95 {figures['p95']:.2f} ms")
             processes[0].communicate("")
-            _print_memory(Path(folder, "model_world.safetensors").stat().st_size, memory)
+            _print_memory(Path(folder, "model_world.safetensors").stat().st_size, shares)
 
 
 def _write(folder: Path, size: dict[str, int]) -> None:
@@ -70,14 +72,15 @@ def _ask(process: subprocess.Popen[str], words: int) -> None:
     process.stdin.flush()
 
 
-def _memory(process: int, file: str) -> dict[str, float]:
-    """MB of a process: all of it, its share of all, and its private part of the mapped file."""
+def memory(process: int, *files: str) -> dict[str, float]:
+    """MB of a process: all of it, its share of all, and of the mapped files, whose paths end like this, the same and
+    what is private of them."""
     rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
     mapped, inside = {"Rss": 0, "Pss": 0, "Private_Clean": 0, "Private_Dirty": 0}, False
     for line in Path(f"/proc/{process}/smaps").read_text().splitlines():
         name, _, rest = line.partition(":")
         if "-" in name:  # an address range begins
-            inside = line.endswith(file)
+            inside = line.endswith(files)
         elif inside and name in mapped:
             mapped[name] += int(rest.split()[0])
     return {
@@ -93,8 +96,8 @@ def _kilobytes(rollup: str, name: str) -> int:
     return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith(f"{name}:"))
 
 
-def _print_memory(size: int, memory: list[dict[str, float]]) -> None:
-    one, two = memory
+def _print_memory(size: int, shares: list[dict[str, float]]) -> None:
+    one, two = shares
     print(f"  memory of two processes: RSS {one['rss']:.0f} and {two['rss']:.0f} MB", end=", ")
     print(f"PSS {one['pss']:.0f} and {two['pss']:.0f} MB")
     print(f"  of it the checkpoint of {size / 2**20:.1f} MB: {one['file_rss']:.1f} MB in each", end=", ")

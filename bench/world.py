@@ -1,4 +1,5 @@
-"""`python -m bench.world`: several answers at once from one context, first tokens, and what a process each would cost.
+"""`python -m bench.world`: several answers at once from one context, first tokens, and what a process each would cost;
+then the proxy with a world model: its answers, what others notice of them, start and memory.
 
 All figures of a run come from one machine in one go: whatever is compared is measured in turns.
 """
@@ -21,6 +22,8 @@ import numpy as np
 
 from bench.decoders import Asked, Decoder, speak, the_large, the_shipped
 from bench.report import machine, number, table
+from bench.world_proxy import beside_others, thread_or_child, through_the_proxy
+from bench.world_weight import start_and_memory
 
 BENCH = Path(__file__).parent
 RESULTS = BENCH / "world-results.md"
@@ -228,14 +231,17 @@ def ask_a_process(run: Run, program: Path, decoder: Decoder, one: Asked) -> list
     return [int(token) for token in answer.stdout.split()]
 
 
-MEASURED = (several_at_once, queue, one_batch, reuse, a_process_each)
+MEASURED = (
+    *(several_at_once, queue, one_batch, reuse, a_process_each),
+    *(through_the_proxy, beside_others, thread_or_child, start_and_memory),
+)
 
 
 def _markdown(run: Run, command: str) -> str:
     faults = "\n".join(["**Not valid:**", "", *(f"- {fault}" for fault in dict.fromkeys(run.faults))])
     method = f"`{command}`: {run.rounds} rounds, what is compared in turns."
     parts = [
-        "# Several answers from one context, measured",
+        "# The world model served, measured",
         f"{datetime.date.today()} · {machine()}\nPython {platform.python_version()}, llama-cpp-python "
         f"{llama_cpp.__version__}\n{method}",
         faults if run.faults else "",

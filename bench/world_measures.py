@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.world_cases import Cases
-from bench.yard_phrasings import BAD, Sample, samples
+from bench.yard_phrasings import BAD, Sample, Writer, samples
 from router.backends.world.voice import CrowdVoice
 from router.world.training.states import States
 from router.world.yard.answer import Told, answer
@@ -21,13 +21,40 @@ from router.world.yard.plan import plans
 from router.world.yard.reading import read
 from router.world.yard.state import MOVES, Move, Yard
 
-__all__ = ["Measures"]
+__all__ = ["Measures", "Understood"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 SOURCES = np.array([move.source for move in MOVES])
 TARGETS = np.array([move.target for move in MOVES])
 AT_ONCE = 64
+
+
+@dataclass
+class Understood:
+    """What became of the messages of one writer."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+    """By kind of question."""
+    right: Counter[str] = field(default_factory=Counter)
+    asked_back: int = 0
+    """Not answered but with a sentence that says what was not understood."""
+    own_words: int = 0
+    """Right, and the encoder read every track in the user's own words."""
+    seen: Counter[str] = field(default_factory=Counter)
+    """By style of wording: how often it came."""
+    failed: Counter[str] = field(default_factory=Counter)
+
+    def share(self, kind: str | None = None) -> float:
+        """Right answers to one kind of question, or to all."""
+        if kind is not None:
+            return self.right[kind] / self.asked[kind]
+        return self.right.total() / self.asked.total()
+
+    def worst(self, most: int) -> list[tuple[str, float]]:
+        """Styles with the share that went wrong, the hardest first."""
+        shares = [(style, self.failed[style] / count) for style, count in self.seen.items() if self.failed[style]]
+        return sorted(shares, key=lambda each: -each[1])[:most]
 
 
 @dataclass(frozen=True)
@@ -98,26 +125,21 @@ class Measures:
         ]
         return lengths.count(distance) / len(starts)
 
-    def phrasings(self, size: int, seed: int) -> tuple[dict[str, float], Counter[str], Counter[str]]:
-        """Whole messages in words that no training and no reader was made for; the answers against the simulator.
-
-        The share that is right by kind of question; and for each style of wording how often it came and failed.
-        """
-        asked: Counter[str] = Counter()
-        right: Counter[str] = Counter()
-        seen: Counter[str] = Counter()
-        failed: Counter[str] = Counter()
-        for sample in samples(size, seed):
+    def phrasings(self, writer: Writer, size: int, seed: int) -> Understood:
+        """Whole messages through reading, encoder, transition and decoder; the answers against the simulator."""
+        result = Understood()
+        for sample in samples(size, seed, writer):
             told = Told()
             for _ in answer(self.model, self.voice, read(sample.text), told=told):
                 pass
             good = _is_right(sample, told)
-            asked[sample.kind] += 1
-            right[sample.kind] += good
-            seen.update(sample.styles)
-            failed.update(() if good else sample.styles)
-        shares = {kind: right[kind] / asked[kind] for kind in asked}
-        return {"all": sum(right.values()) / sum(asked.values()), **shares}, seen, failed
+            result.asked[sample.kind] += 1
+            result.right[sample.kind] += good
+            result.asked_back += not good and told.spoken is None
+            result.own_words += good and told.words == "own"
+            result.seen.update(sample.styles)
+            result.failed.update(() if good else sample.styles)
+        return result
 
     def refused(self) -> float:
         """Messages that no careful reader would answer get a sentence and no state."""
