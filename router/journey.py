@@ -53,15 +53,17 @@ async def travel(
     state = box.state
     signals = Signals(envelope)
     decision = decide(box, state, signals)
-    record.route, record.stream = decision.route, signals.stream
+    record.decided = perf_counter()
+    record.route, record.stream, record.harness = decision.route, signals.stream, signals.harness
+    record.rejected = decision.rejected
     order = decision.order
     if not order:
         raise _no_candidate(state, decision)
     for name in order:
         backend = state.backends[name]
-        attempt = Attempt(name)
-        record.attempts.append(attempt)
         record.backend, record.model = name, backend.facts.model or signals.model
+        attempt = Attempt(name, model=record.model)
+        record.attempts.append(attempt)
         call = prepare(state, envelope, signals, decision, backend, upload)
         last = name is order[-1] or (upload is not None and upload.touched)
         if await _attempt(exchange, backend, call, record, attempt, last, _hides_usage(envelope, signals)):
@@ -151,7 +153,8 @@ async def _attempt(
     exchange: Exchange, backend: Backend, call: Call, record: Record, attempt: Attempt, last: bool, hide_usage: bool
 ) -> bool:
     """Ask one backend and relay its answer. False when it failed and another may still answer."""
-    record.asked, record.answered = perf_counter(), 0.0
+    record.asked = attempt.asked = perf_counter()
+    record.answered = 0.0
     answer = None
     try:
         answer = await backend.ask(call)
@@ -171,6 +174,7 @@ async def _attempt(
         exchange.cut()
         return True
     finally:
+        attempt.ended = perf_counter()
         if answer is not None:
             answer.abort()
 

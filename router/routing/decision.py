@@ -42,3 +42,8 @@ class Decision:
     def order(self) -> tuple[str, ...]:
         """The candidates that may be asked, in order."""
         return tuple(candidate.backend for candidate in self.candidates if candidate.ok)
+
+    @property
+    def rejected(self) -> tuple[tuple[str, str], ...]:
+        """(backend, gate) of each candidate that a gate held back."""
+        return tuple((each.backend, each.gate) for each in self.candidates if each.gate is not None)

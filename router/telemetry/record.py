@@ -1,16 +1,49 @@
-"""What one request leaves behind: the one source of metrics, log line and (later) spend, so that they agree."""
+"""What one request leaves behind: the one source of metrics, log line, trace and spend, so that they agree."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["Attempt", "Record"]
+__all__ = ["Attempt", "CacheResult", "Cost", "Outcome", "Record", "Tokens"]
+
+Outcome = Literal["ok", "refused", "failed", "cancelled", "broken"]
+"""`cancelled`: the client left; `broken`: cut after its first content."""
+CacheResult = Literal["", "hit", "miss", "bypass", "joined", "similar"]
+"""`""`: the route has no cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What was read and written, as OpenAI counts: a part is contained in its whole."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    """Of the input: read from the provider's own cache."""
+    cache_write: int = 0
+    """Of the input: written to it."""
+    reasoning: int = 0
+    """Of the output."""
+    audio_input: int = 0
+    audio_output: int = 0
+    image_input: int = 0
+    estimated: bool = False
+    """Counted here, because the backend told nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """US dollars, and where the figure comes from: tokens that the backend reported, tokens estimated here, or
+    electricity."""
+
+    usd: float
+    source: Literal["reported", "estimated", "power"]
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One backend asked."""
+    """One backend asked. Times are seconds on the monotonic clock, 0 where it did not come so far."""
 
     backend: str
     reason: str | None = None
@@ -18,6 +51,9 @@ class Attempt:
     message: str = ""
     retry_after: float | None = None
     """Seconds after which it may be asked again, where it said so."""
+    model: str = ""
+    asked: float = 0.0
+    ended: float = 0.0
 
 
 @dataclass(slots=True)
@@ -28,11 +64,17 @@ class Record:
     path: str
     started: float
     key: str | None = None
+    harness: str = "other"
+    """The client program, of the closed list `request.harness.HARNESSES`."""
     route: str = ""
     backend: str = ""
     model: str = ""
     stream: bool = False
     status: int = 0
+    decided: float = 0.0
+    """When the rules had chosen; 0 where they were not asked."""
+    rejected: tuple[tuple[str, str], ...] = ()
+    """(backend, gate) of each candidate that a gate held back."""
     asked: float = 0.0
     """When the last attempt was sent."""
     answered: float = 0.0
@@ -42,6 +84,13 @@ class Record:
     ended: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
     usage: dict[str, Any] | None = None
+    """As the backend told it, in its own words."""
     finish_reason: str | None = None
-    outcome: str = "ok"
-    """ok, refused, failed, cancelled (the client left), broken (cut after its first content)."""
+    cache: CacheResult = ""
+    tokens: Tokens | None = None
+    """None where nothing was generated for this request: a refusal, a hit of the cache."""
+    cost: Cost | None = None
+    """None where the model has no known price, and where nothing was generated."""
+    saved: float = 0.0
+    """US dollars that the baseline model, or without a cache this one, would have cost more."""
+    outcome: Outcome = "ok"
