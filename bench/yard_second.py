@@ -1,4 +1,4 @@
-"""The second set of people who write about the switch yard, written without knowledge of the reader of `kind: world`."""
+"""The second set of people who write about the switch yard, written without knowledge of its reader."""
 
 from __future__ import annotations
 
