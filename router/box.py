@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from router.accounts.bills import Bills
 from router.accounts.keys import Keys
+from router.accounts.ledger import Ledger, data_dir
 from router.backends.contract import Backend
 from router.backends.registry import build
 from router.config.facts import Facts
@@ -38,6 +41,7 @@ class State:
     strict_models: bool
     own_names: frozenset[str]
     """Names that are ours and no model's: `auto`, backends, aliases, and the empty one."""
+    bills: Bills
 
 
 @dataclass(slots=True)
@@ -48,6 +52,8 @@ class Box:
     rulebook: Rulebook
     keys: Keys = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
+    ledger: Ledger | None = None
+    """None before `open`, and where it cannot be written."""
     sessions: Sessions = field(default_factory=Sessions)
     state: State = field(init=False)
     rejected: str | None = None
@@ -61,6 +67,7 @@ class Box:
     async def open(self) -> None:
         """Build and start the backends, begin to watch the rules file."""
         self.state = self._state(self.rulebook, {})
+        self.ledger = await asyncio.to_thread(self._open_ledger)
         self.metrics.valid.set(1)
         for backend in self.state.backends.values():
             await backend.start()
@@ -78,6 +85,8 @@ class Box:
         for backend in self.state.backends.values():
             await backend.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
+        if self.ledger is not None:
+            await asyncio.to_thread(self.ledger.close)
 
     async def reload(self, rulebook: Rulebook) -> None:
         """Put new rules in force between two requests. A backend whose settings are unchanged lives on, with its
@@ -103,6 +112,17 @@ class Box:
     def record(self, record: Record) -> None:
         """A request has ended."""
         self.metrics.count(record)
+        if self.ledger is not None:
+            self.ledger.add(record)
+
+    def _open_ledger(self) -> Ledger | None:
+        settings = self.settings
+        folder = data_dir(settings.data_dir)
+        try:
+            return Ledger(folder, days=settings.ledger_days, size=settings.ledger_size)
+        except (OSError, sqlite3.Error) as error:
+            log.warning("there is no ledger of requests: %s (%s)", folder, error)
+            return None
 
     def why_not_ready(self) -> list[str]:
         """Empty when at least one backend can serve; else a sentence for each."""
@@ -130,6 +150,7 @@ class Box:
             facts=rulebook.facts,
             strict_models=rulebook.rules.strict_models,
             own_names=frozenset(("", *rulebook.plan.names())),
+            bills=Bills(rulebook.rules),
         )
 
     async def _watch(self, watcher: Watcher) -> None:

@@ -12,6 +12,7 @@ import logging
 from time import perf_counter
 from typing import Any
 
+from router.accounts.bills import Meter
 from router.backends.contract import Backend, BackendError, Call
 from router.box import Box, State
 from router.refusal import Refusal
@@ -59,6 +60,7 @@ async def travel(
     order = decision.order
     if not order:
         raise _no_candidate(state, decision)
+    meter = Meter(state.bills, record, lambda: signals.tokens)
     for name in order:
         backend = state.backends[name]
         record.backend, record.model = name, backend.facts.model or signals.model
@@ -66,7 +68,7 @@ async def travel(
         record.attempts.append(attempt)
         call = prepare(state, envelope, signals, decision, backend, upload)
         last = name is order[-1] or (upload is not None and upload.touched)
-        if await _attempt(exchange, backend, call, record, attempt, last, _hides_usage(envelope, signals)):
+        if await _attempt(exchange, backend, call, meter, attempt, last, _hides_usage(envelope, signals)):
             if signals.tools:
                 box.sessions.put(_session(signals), name)
             return
@@ -150,9 +152,10 @@ def _hides_usage(envelope: Envelope, signals: Signals) -> bool:
 
 
 async def _attempt(
-    exchange: Exchange, backend: Backend, call: Call, record: Record, attempt: Attempt, last: bool, hide_usage: bool
+    exchange: Exchange, backend: Backend, call: Call, meter: Meter, attempt: Attempt, last: bool, hide_usage: bool
 ) -> bool:
     """Ask one backend and relay its answer. False when it failed and another may still answer."""
+    record = meter.record
     record.asked = attempt.asked = perf_counter()
     record.answered = 0.0
     answer = None
@@ -162,7 +165,7 @@ async def _attempt(
         if answer.status in TRY_ANOTHER and not last:
             _failed(attempt, f"status {answer.status}", f"answered with status {answer.status}")
             return False
-        await relay(exchange, answer, record, hide_usage)
+        await relay(exchange, answer, meter, hide_usage)
         return True
     except BackendError as error:
         if error.reason == "refused" and not exchange.started:

@@ -37,6 +37,13 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="web origins that may call from a browser, separated by commas; `*` for all"
     )
+    data_dir: Path | None = Field(
+        None, description="where the ledger of requests lies; left out: the user's state folder (XDG_STATE_HOME)"
+    )
+    ledger_days: int = Field(90, ge=1, description="days that single requests stay in the ledger; hourly sums stay")
+    ledger_size: int = Field(
+        256 * 1024 * 1024, ge=1024 * 1024, description="bytes of the ledger; the oldest requests go first"
+    )
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="how much is logged")
 
     @field_validator("keys", mode="before")

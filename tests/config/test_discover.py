@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from router.accounts.bills import Bills
 from router.api.models import model_list
 from router.box import State
 from router.config import discover as module
@@ -67,7 +68,9 @@ def test_what_is_no_model_server_is_none(answer):
 
 def test_a_signalbox_is_no_backend_of_another_nor_of_itself():
     rulebook = read_rules(b"version: 1\nbackends: {yard: {kind: world}}\nroutes: [{to: yard}]", Path("rules.yaml"))
-    body = model_list(State(rulebook, {}, rulebook.facts, strict_models=False, own_names=frozenset()))
+    body = model_list(
+        State(rulebook, {}, rulebook.facts, strict_models=False, own_names=frozenset(), bills=Bills(rulebook.rules))
+    )
     assert listed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)) is None
 
 
