@@ -6,6 +6,8 @@ import asyncio
 import logging
 import os
 import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +22,11 @@ from router.config.watch import Watcher
 from router.routing.rulebook import Rulebook, open_rules, read_rules
 from router.routing.session import Sessions
 from router.settings import Settings
+from router.telemetry.log import RequestLog
 from router.telemetry.metrics import Metrics
 from router.telemetry.record import Record
+from router.telemetry.store import Gauge
+from router.telemetry.workers import Workers
 
 __all__ = ["Box", "State"]
 
@@ -56,19 +61,28 @@ class Box:
     """None before `open`, and where it cannot be written."""
     sessions: Sessions = field(default_factory=Sessions)
     state: State = field(init=False)
+    workers: Workers = field(init=False)
+    lines: RequestLog | None = None
+    """None where requests are not logged."""
     rejected: str | None = None
     """Why the rules file on disk is not the one in force; None when it is."""
+    reloaded: float = field(default_factory=time.time)
+    """When the rules in force were put in force, seconds of the epoch."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.settings.keys)
+        self.metrics.add(*gauges(self))
+        self.workers = Workers(self.metrics.told)
+        if self.settings.log in ("debug", "info"):
+            self.lines = RequestLog(machine=self.settings.logs_json)
 
     async def open(self) -> None:
         """Build and start the backends, begin to watch the rules file."""
         self.state = self._state(self.rulebook, {})
         self.ledger = await asyncio.to_thread(self._open_ledger)
-        self.metrics.valid.set(1)
+        await self.workers.open()
         for backend in self.state.backends.values():
             await backend.start()
         loaded = self.rulebook.loaded
@@ -85,6 +99,9 @@ class Box:
         for backend in self.state.backends.values():
             await backend.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
+        await self.workers.close()
+        if self.lines is not None:
+            self.lines.write()
         if self.ledger is not None:
             await asyncio.to_thread(self.ledger.close)
 
@@ -96,7 +113,7 @@ class Box:
         fresh = [backend for name, backend in state.backends.items() if backend is not old.get(name)]
         for backend in fresh:
             await backend.start()
-        self.state, self.rulebook = state, rulebook
+        self.state, self.rulebook, self.reloaded = state, rulebook, time.time()
         for name, backend in old.items():
             if state.backends.get(name) is not backend:
                 task = asyncio.create_task(backend.close())
@@ -114,6 +131,8 @@ class Box:
         self.metrics.count(record)
         if self.ledger is not None:
             self.ledger.add(record)
+        if self.lines is not None:
+            self.lines.add(record)
 
     def _open_ledger(self) -> Ledger | None:
         settings = self.settings
@@ -166,8 +185,7 @@ class Box:
                 self._reject(f"{type(error).__name__}: {error}")
             else:
                 self.rejected = None
-                self.metrics.valid.set(1)
-                self.metrics.reloads.labels("applied").inc()
+                self.metrics.reloads.add("applied")
 
     async def _look_around(self) -> None:
         """Without a rules file, a server that is started later, or a model file put there, is found too."""
@@ -179,6 +197,40 @@ class Box:
 
     def _reject(self, why: str) -> None:
         self.rejected = why
-        self.metrics.valid.set(0)
-        self.metrics.reloads.labels("refused").inc()
+        self.metrics.reloads.add("refused")
         log.error("the rules file was changed but is not valid; the old rules keep serving:\n%s", why)
+
+
+def gauges(box: Box) -> Iterator[Gauge]:
+    """What of the running box is read when the metrics are asked for."""
+
+    def up() -> Iterator[tuple[tuple[str, ...], float]]:
+        return (((name,), 0.0 if facts.up is False else 1.0) for name, facts in box.state.facts.items())
+
+    def queues(what: str) -> Callable[[], Iterator[tuple[tuple[str, ...], float]]]:
+        return lambda: (((name,), float(getattr(backend.slots, what))) for name, backend in box.state.backends.items())
+
+    def revision() -> Iterator[tuple[tuple[str, ...], float]]:
+        loaded = box.rulebook.loaded
+        yield (loaded.digest[:12] if loaded is not None else "found",), 1.0
+
+    yield Gauge(
+        "signalbox_backend_up", "1 when the backend can be asked, 0 when it is down.", ("backend",), up, "least"
+    )
+    yield Gauge("signalbox_backend_busy", "Requests that a backend works on.", ("backend",), queues("busy"))
+    yield Gauge("signalbox_queue_depth", "Requests that wait for a backend.", ("backend",), queues("waiting"))
+    yield Gauge(
+        "signalbox_config_valid",
+        "1 when the rules file on disk is the one in force.",
+        (),
+        lambda: [((), float(box.rejected is None))],
+        "least",
+    )
+    yield Gauge(
+        "signalbox_config_reload_timestamp_seconds",
+        "When the rules in force were put in force.",
+        (),
+        lambda: [((), box.reloaded)],
+        "least",
+    )
+    yield Gauge("signalbox_config_revision", "Constant 1, by a hash of the rules.", ("revision",), revision, "least")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -45,6 +46,14 @@ class Settings(BaseSettings):
         256 * 1024 * 1024, ge=1024 * 1024, description="bytes of the ledger; the oldest requests go first"
     )
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="how much is logged")
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="how requests are logged; auto: as text on a terminal, else as JSON"
+    )
+
+    @property
+    def logs_json(self) -> bool:
+        """Requests are logged for a machine."""
+        return self.log_format == "json" or (self.log_format == "auto" and not sys.stderr.isatty())
 
     @field_validator("keys", mode="before")
     @classmethod
