@@ -195,7 +195,8 @@ class _Parts:
         for suffix, model in _chosen(models):
             able, name = abilities(model), server.name + suffix
             accepts: list[Modality] | None = ["text", "image"] if "image" in able else None
-            self.add(name, HttpBackend(url=f"http://127.0.0.1:{server.port}/v1", model=model, accepts=accepts), able)
+            url = f"http://127.0.0.1:{server.port}/v1"
+            self.add(name, HttpBackend(url=url, model=model, accepts=accepts, price=0), able)
             if model not in self.backends:
                 self.aliases.setdefault(model, name)
 
