@@ -128,6 +128,8 @@ class Box:
 
     def record(self, record: Record) -> None:
         """A request has ended."""
+        if record.cost is None:
+            self.state.bills.close(record)
         self.metrics.count(record)
         if self.ledger is not None:
             self.ledger.add(record)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from router.accounts.heard import written
-from router.accounts.prices import baseline_price, price_at, usd
+from router.accounts.prices import FREE, baseline_price, price_at, usd
 from router.accounts.tokens import tokens_of
 from router.config.price import Price
 from router.config.schema import Backend, Rules
@@ -24,6 +24,7 @@ log = logging.getLogger("signalbox.accounts")
 
 GENERATING = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"})
 """Paths whose answers are text, which can be counted where its usage is not told."""
+NONE = Tokens()
 MOST_WARNED = 256
 HOUR = 3600.0
 
@@ -36,6 +37,9 @@ class Bills:
         self._baseline = baseline_price(rules.baseline) if rules.baseline is not None else None
         self._price = lru_cache(maxsize=1024)(self._looked_up)
         self._warned: set[tuple[str, str]] = set()
+        for name, spec in rules.backends.items():
+            if (model := getattr(spec, "model", None)) is not None:
+                self._price(name, model)  # now, and not while a request waits: the list of clouds is a large file
 
     def settle(self, record: Record) -> None:
         """Fill in what the record's usage says of tokens and money. Harmless when it has been settled."""
@@ -43,6 +47,12 @@ class Bills:
             record.tokens = tokens_of(record.usage)
         if record.tokens is not None and record.cost is None:
             self._bill(record, record.tokens)
+
+    def close(self, record: Record) -> None:
+        """The request has ended: what was answered without any tokens, such as sound, costs nothing where nothing
+        does, or electricity, and else nobody knows what."""
+        if record.unpriced and record.tokens is None:
+            self._bill(record, NONE)
 
     def estimated(self, record: Record, prompt: int, text: str) -> None:
         """Settle a record whose backend told no usage: the prompt's estimated tokens, and what was written."""
@@ -61,7 +71,7 @@ class Bills:
             worked = max(0.0, record.worked)
             dollars = round(spec.power.watts / 1000 * worked / HOUR * spec.power.per_kwh, 9)
             record.cost = Cost(dollars, "power")
-        elif price is None:
+        elif price is None or (tokens is NONE and price != FREE):
             self._warn(record)
             return
         else:

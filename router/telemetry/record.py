@@ -105,5 +105,5 @@ class Record:
 
     @property
     def unpriced(self) -> bool:
-        """Something was generated, and nobody knows what it cost."""
-        return self.status == 200 and self.cost is None and (self.tokens is not None or bool(self.backend))
+        """A backend has answered, and nobody knows what it cost."""
+        return self.status == 200 and self.cost is None and bool(self.backend)

@@ -141,6 +141,16 @@ def test_a_model_without_a_price_is_unpriced_and_never_free_and_said_once(proxy:
     assert proxy.log.read_text().count("no price is known for") == 1
 
 
+@pytest.mark.parametrize(("model", "cost"), [("free", 0), ("unknown", None), ("priced", None)])
+def test_an_answer_without_tokens_is_free_where_all_is_and_else_unpriced(
+    proxy: Signalbox, model: str, cost: int | None
+) -> None:
+    question = json.dumps({"model": model, "query": "q", "documents": ["d"]}).encode()
+    assert post(proxy, "/v1/rerank", question)[0] == 200
+    (row,) = rows(proxy, 1)
+    assert row["nano_usd"] == cost
+
+
 def test_a_free_backend_saves_what_the_baseline_costs(proxy: Signalbox) -> None:
     from router.accounts.prices import baseline_price
 
