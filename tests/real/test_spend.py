@@ -21,6 +21,7 @@ from router.accounts.spend import spend
 from router.config.price import Price
 from router.telemetry.record import Tokens
 from tests.accounts.usages import USAGES
+from tests.real.test_metrics import sums
 from tests.signalbox import Signalbox, open_stream, post, signalbox
 from tests.upstream import Request, Upstream, chat_answer, chat_chunks, respond
 
@@ -173,7 +174,7 @@ def test_electricity_is_paid_by_the_time_of_work(server: Metered, proxy: Signalb
     assert 0.4 * 50_000 <= row["nano_usd"] <= 0.8 * 50_000  # 360 W for a second are 0.1 Wh: 50 micro-dollars
 
 
-def test_the_command_tells_the_sum_by_hand_of_two_workers(server: Metered) -> None:
+def test_command_and_metrics_tell_the_sum_by_hand_of_two_workers(server: Metered) -> None:
     users = [*PROVIDERS, "none", "anthropic"]
     models = ["priced", "free", "unknown"]
     asked = [(users[n % len(users)], bool(n % 2), models[n % 3]) for n in range(420)]
@@ -190,6 +191,11 @@ def test_the_command_tells_the_sum_by_hand_of_two_workers(server: Metered) -> No
         by_name = {row["name"]: row for row in told["rows"]}
         assert told["requests"] == len(found) + sum(row["requests"] for row in told["rows"] if not row["name"])
         assert told["total_usd"] == (sure + guessed) / 1e9
+        metrics = sums(proxy)
+        assert metrics["signalbox_spend_usd_total"] == pytest.approx(told["total_usd"], abs=1e-9)
+        assert metrics["signalbox_saved_usd_total"] == pytest.approx(told["saved_usd"], abs=1e-9)
+        assert metrics["signalbox_unpriced_requests_total"] == told["unpriced"]
+        assert metrics["signalbox_requests_total"] == told["requests"]
         assert told["unpriced"] == by_name["unknown"]["unpriced"] == sum(model == "unknown" for _, _, model in asked)
         assert by_name["free"]["usd"] == 0 and by_name["free"]["saved_usd"] > 0
         text = command(proxy)
