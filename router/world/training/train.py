@@ -46,7 +46,7 @@ class Recipe:
 
     seed: int = 0
     batch: int = 64
-    stages: tuple[tuple[int, int, float], ...] = ((1, 2200, 4e-3), (4, 1200, 2e-3))
+    stages: tuple[tuple[int, int, float], ...] = ((1, 2500, 4e-3), (4, 1800, 2e-3))
     """(imagined steps, training steps, highest learning rate)"""
     jepa: float = 1.0
     grounding: float = 1.0
@@ -60,8 +60,8 @@ class Recipe:
     """The decoder that is shipped also learns from wagons piled up anyhow; False: from states only."""
     six: float = 0.7
     """Share of yards with all six wagons."""
-    to_go_steps: int = 5000
-    to_go_batch: int = 256
+    to_go_steps: int = 8500
+    to_go_batch: int = 384
     to_go_lr: float = 1.5e-3
     sizes: Sizes = field(default_factory=Sizes)
 
