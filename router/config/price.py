@@ -41,9 +41,9 @@ _ABOVE = re.compile(r"input_cost_per_token_above_(\d{1,4})k_tokens\Z")
 
 
 def listed_price(said: Mapping[str, Any]) -> Price | None:
-    """The price of an entry of LiteLLM's list; None where it has none per token. Batch and priority rates are left
-    out: what is relayed here is neither."""
-    if "input_cost_per_token" not in said and "output_cost_per_token" not in said:
+    """The price of an entry of LiteLLM's list; None where it has none per token, and where it says 0, as it does of
+    what is billed otherwise and of servers at home. Batch, flex and priority rates are left out."""
+    if not _number(said.get("input_cost_per_token")) and not _number(said.get("output_cost_per_token")):
         return None
     thresholds = sorted({int(match[1]) for key in said if (match := _ABOVE.match(key))}, reverse=True)
     base = _at(said, "")

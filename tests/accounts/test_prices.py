@@ -73,8 +73,11 @@ def test_a_long_prompt_has_the_price_of_long_prompts() -> None:
     assert usd(price, Tokens(200_001, 10, cached=1)) == pytest.approx(0.8 + 1e-7 + 90e-6)
 
 
-def test_an_entry_without_a_price_per_token_has_none() -> None:
-    assert listed_price({"output_cost_per_image": 0.04}) is None
+@pytest.mark.parametrize(
+    "said", [{"output_cost_per_image": 0.04}, {"input_cost_per_token": 0, "output_cost_per_token": 0.0}]
+)
+def test_an_entry_without_a_price_per_token_has_none_and_zero_is_none(said: dict[str, Any]) -> None:
+    assert listed_price(said) is None
 
 
 def test_every_price_of_the_installed_list_can_be_used() -> None:
