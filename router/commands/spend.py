@@ -16,7 +16,7 @@ from router.settings import Settings
 __all__ = ["arguments", "run"]
 
 ALL = "all"
-HEAD = ("requests", "input", "output", "US$", "of baseline", "saved", "unpriced")
+HEAD = ("requests", "input", "output", "US$", "baseline", "saved", "unpriced")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def table(found: Spend, by: str, since: str) -> str:
     if not found.total.requests:
         return f"No requests {when}."
     baseline = any(line.baseline_usd for line in found.rows)
-    dropped = {name for name, shown in (("of baseline", baseline), ("saved", found.total.saved_usd > 0)) if not shown}
+    dropped = {name for name, shown in (("baseline", baseline), ("saved", found.total.saved_usd > 0)) if not shown}
     if not found.total.unpriced:
         dropped.add("unpriced")
     shown = [at for at, name in enumerate(HEAD) if name not in dropped]
@@ -78,15 +78,17 @@ def _name(line: Line, found: Spend) -> str:
 
 
 def _cells(line: Line) -> tuple[str, ...]:
+    """Of what has no price at all, no sum is shown: it is not known to be nothing."""
+    known = line.unpriced < line.requests
     return (
         *(f"{count:,}" for count in (line.requests, line.input, line.output)),
-        *(_dollars(usd) for usd in (line.usd, line.baseline_usd, line.saved_usd)),
+        *(_dollars(usd) if known else "?" for usd in (line.usd, line.baseline_usd, line.saved_usd)),
         f"{line.unpriced:,}",
     )
 
 
 def _dollars(usd: float) -> str:
-    return f"{usd:,.2f}" if usd >= 1 or not usd else f"{usd:.6f}"
+    return f"{usd:,.4f}"
 
 
 def _laid_out(line: tuple[str, ...], widths: list[int]) -> str:
