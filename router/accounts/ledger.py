@@ -93,8 +93,8 @@ class Ledger:
         self._waiting: deque[tuple[float, Record]] = deque()
         self._dropped = 0
         self._stop = threading.Event()
-        opened(self.path).close()
-        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        database = opened(self.path)  # the thread's from now on
+        self._thread = threading.Thread(target=self._run, args=(database,), name="ledger", daemon=True)
         self._thread.start()
 
     def add(self, record: Record) -> None:
@@ -109,8 +109,7 @@ class Ledger:
         self._stop.set()
         self._thread.join(2 * PATIENCE)
 
-    def _run(self) -> None:
-        database = opened(self.path)
+    def _run(self, database: sqlite3.Connection) -> None:
         looked = 0.0
         while True:
             stopping = self._stop.wait(PAUSE)

@@ -32,7 +32,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "everything": {},
     "no JEPA term": {"jepa": 0.0},
     "no grounding": {"grounding": 0.0},
-    "no JEPA term, no grounding": {"jepa": 0.0, "grounding": 0.0},
     "decoder learns from states only": {"piles": False},
 }
 """By what is left out: the recipe's fields that say so."""
