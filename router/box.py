@@ -11,6 +11,7 @@ from pathlib import Path
 from router.accounts.keys import Keys
 from router.backends.contract import Backend
 from router.backends.registry import build
+from router.cache.cache import Cache
 from router.config.facts import Facts
 from router.config.problems import RulesError
 from router.config.watch import Watcher
@@ -49,6 +50,7 @@ class Box:
     keys: Keys = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
     sessions: Sessions = field(default_factory=Sessions)
+    cache: Cache = field(init=False)
     state: State = field(init=False)
     rejected: str | None = None
     """Why the rules file on disk is not the one in force; None when it is."""
@@ -57,11 +59,15 @@ class Box:
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.settings.keys)
+        settings, failures = self.settings, self.metrics.cache_failures
+        url = settings.redis_url.get_secret_value() if settings.redis_url is not None else None
+        self.cache = Cache(url, settings.cache_bytes, lambda reason: failures.labels(reason).inc())
 
     async def open(self) -> None:
         """Build and start the backends, begin to watch the rules file."""
         self.state = self._state(self.rulebook, {})
         self.metrics.valid.set(1)
+        await self.cache.open(self.rulebook.rules)
         for backend in self.state.backends.values():
             await backend.start()
         loaded = self.rulebook.loaded
@@ -78,6 +84,7 @@ class Box:
         for backend in self.state.backends.values():
             await backend.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
+        await self.cache.close()
 
     async def reload(self, rulebook: Rulebook) -> None:
         """Put new rules in force between two requests. A backend whose settings are unchanged lives on, with its
@@ -87,6 +94,7 @@ class Box:
         fresh = [backend for name, backend in state.backends.items() if backend is not old.get(name)]
         for backend in fresh:
             await backend.start()
+        await self.cache.open(rulebook.rules)
         self.state, self.rulebook = state, rulebook
         for name, backend in old.items():
             if state.backends.get(name) is not backend:
@@ -103,6 +111,8 @@ class Box:
     def record(self, record: Record) -> None:
         """A request has ended."""
         self.metrics.count(record)
+        if record.cache:
+            self.cache.results[record.cache] += 1
 
     def why_not_ready(self) -> list[str]:
         """Empty when at least one backend can serve; else a sentence for each."""

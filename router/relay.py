@@ -113,7 +113,7 @@ class _Stream:
 def _trace(headers: RawHeaders, record: Record) -> None:
     """Add what the decision was and where the time went (`server-timing`, milliseconds)."""
     now = perf_counter()
-    upstream = (record.answered or now) - record.asked
+    upstream = (record.answered or now) - record.asked if record.asked else 0.0
     headers += (
         (b"x-request-id", record.id.encode("latin-1")),
         (b"x-signalbox-route", _label(record.route)),
@@ -125,6 +125,8 @@ def _trace(headers: RawHeaders, record: Record) -> None:
             b"overhead;dur=%.2f, upstream;dur=%.2f" % ((now - record.started - upstream) * 1000, upstream * 1000),
         ),
     )
+    if record.cache:
+        headers.append((b"x-signalbox-cache", record.cache.encode("ascii")))
 
 
 @lru_cache(maxsize=512)

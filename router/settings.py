@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from router.accounts.keys import parse_keys
+from router.cache.address import parse_address
 
 __all__ = ["Settings"]
 
@@ -37,12 +38,27 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="web origins that may call from a browser, separated by commas; `*` for all"
     )
+    redis_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("SIGNALBOX_REDIS_URL", "REDIS_URL", "redis_url"),
+        description="where answers are cached and shared: redis://, rediss://, redis+sentinel://, redis+cluster://; "
+        "left out: in each process's memory",
+    )
+    cache_bytes: int = Field(64 * 1024 * 1024, ge=0, description="memory for cached answers of each process, in bytes")
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="how much is logged")
 
     @field_validator("keys", mode="before")
     @classmethod
     def _keys(cls, value: object) -> object:
         return parse_keys(value) if isinstance(value, str) else value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value().strip():
+            return None
+        parse_address(value.get_secret_value())
+        return value
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 __all__ = ["EXPOSED", "Cors"]
 
 EXPOSED = (
-    "x-request-id, x-signalbox-route, x-signalbox-backend, x-signalbox-model, x-signalbox-attempts, server-timing, "
-    "retry-after"
+    "x-request-id, x-signalbox-route, x-signalbox-backend, x-signalbox-model, x-signalbox-attempts, "
+    "x-signalbox-cache, x-signalbox-similarity, age, server-timing, retry-after"
 )
 
 

@@ -21,6 +21,7 @@ from router.config.jepa import said_by_environment
 
 __all__ = [
     "Backend",
+    "Cache",
     "Case",
     "Duration",
     "Expect",
@@ -30,6 +31,7 @@ __all__ = [
     "Modality",
     "Route",
     "Rules",
+    "Similar",
     "Timeouts",
     "WorldBackend",
     "seconds",
@@ -59,6 +61,11 @@ def _count(value: Any) -> Any:
     if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmM]?)\s*", value)):
         return int(float(match[1]) * {"": 1, "k": 1000, "m": 1_000_000}[match[2].lower()])
     return value
+
+
+def _word(value: Any) -> Any:
+    """A text, or a whole number as one."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _as_list(value: Any) -> Any:
@@ -240,6 +247,43 @@ def _default_kind(value: Any) -> Any:
     return value
 
 
+class Similar(_Strict):
+    """Answers to a question that is nearly the same: off unless a route names who makes its embeddings."""
+
+    backend: str = Field(description="the backend that makes the embeddings, at its /v1/embeddings")
+    threshold: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.95, description="cosine of the two questions' embeddings from which on the answer is taken"
+    )
+    entries: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        1000, description="questions remembered in each worker process, for all that else must be equal"
+    )
+
+
+class Cache(_Strict):
+    """Answers kept for equal requests. Only complete ones are, and `docs/cache.md` says what equal means."""
+
+    ttl: Annotated[Duration, Field(gt=0)] = Field(description="how long an answer is good for")
+    scope: Literal["key", "everyone"] = Field(
+        "key", description="who shares answers: requests of the same client key, or everyone"
+    )
+    streams: bool = Field(True, description="false: streams are neither answered from the cache nor kept")
+    tool_turns: bool = Field(False, description="true: turns that bring tool results, too")
+    sampled: bool = Field(False, description="true: requests that set a temperature above 0, too")
+    revision: Annotated[str, BeforeValidator(_word), WithJsonSchema({"type": ["string", "integer"]})] = Field(
+        "",
+        description="another word here makes all that was kept before a miss, as when the model behind a name is new",
+    )
+    max_bytes: Annotated[Count, Field(ge=1, le=16_000_000)] = Field(
+        1_000_000, description="larger answers are not kept"
+    )
+    similar: Similar | None = Field(None, description="take the answer to a similar question, too; left out: never")
+
+
+def _cache(value: Any) -> Any:
+    """A bare duration is the `ttl`."""
+    return value if value is None or isinstance(value, dict | Cache) else {"ttl": value}
+
+
 class Route(_Strict):
     """The first route whose `when` holds decides."""
 
@@ -254,6 +298,9 @@ class Route(_Strict):
     )
     old_images: Literal["keep", "drop"] = Field(
         "keep", description="drop: images before the latest user turn become a short text"
+    )
+    cache: Annotated[Cache | None, BeforeValidator(_cache)] = Field(
+        None, description="keep answers for equal requests: a duration, or a mapping with `ttl`; left out: nothing is"
     )
 
 

@@ -85,6 +85,13 @@ class Metrics:
             ("route", "backend"),
             registry=registry,
         )
+        self.cache_failures = Counter(
+            "signalbox_cache_failures",
+            "Operations of the cache's Redis that failed or took too long; each was a miss.",
+            ("reason",),
+            registry=registry,
+        )
+        self.cache_up = Gauge("signalbox_cache_up", "1 when the cache can be asked.", registry=registry)
         self.running = 0
         """Requests being answered."""
         in_flight = Gauge("signalbox_requests_in_flight", "Requests being answered.", registry=registry)

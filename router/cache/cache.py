@@ -1,0 +1,96 @@
+"""The cache of one process: its stores, the requests in the air, and what it is asked to show or forget."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from router.backends.contract import Backend, Call
+from router.cache.address import parse_address
+from router.cache.flight import Flights
+from router.cache.guard import GuardedRedis
+from router.cache.key import Unkeyable, key_of
+from router.cache.memory import MemoryStore
+from router.cache.store import Store
+from router.cache.visit import Visit
+from router.cache.wish import allows, wish_of
+from router.config.schema import Cache as Policy
+from router.config.schema import Rules
+from router.request.signals import Signals
+from router.telemetry.record import Record
+
+__all__ = ["Cache", "open_store"]
+
+
+def open_store(url: str | None, limit: int, on_failure: Callable[[str], None] = lambda _: None) -> Store:
+    """By URL: Redis; without one, this process's memory, `limit` bytes of it. Raises ValueError for a faulty URL."""
+    return GuardedRedis(parse_address(url), on_failure) if url else MemoryStore(limit)
+
+
+class Cache:
+    """`open()` with rules that cache, as often as there are new ones; `close()` at the end.
+
+    What is private lives in this process's memory only, whatever the URL says.
+    """
+
+    def __init__(self, url: str | None, limit: int, on_failure: Callable[[str], None] = lambda _: None):
+        self.store = open_store(url, limit, on_failure)
+        self.memory = self.store if isinstance(self.store, MemoryStore) else MemoryStore(limit)
+        self.flights = Flights()
+        self.results: Counter[str] = Counter()
+        """Requests by their record's `cache`."""
+        self._open = False
+
+    async def open(self, rules: Rules) -> None:
+        """Connect, if there is anything to be kept."""
+        if not self._open and any(route.cache is not None for route in rules.routes):
+            self._open = True
+            await self.store.open()
+
+    async def close(self) -> None:
+        """End what is in the air, and the connections."""
+        await self.flights.close()
+        await self.store.close()
+
+    async def clear(self, route: str | None = None) -> int:
+        """Forget the entries of one route, or all. Returns how many there were. Raises StoreError."""
+        gone = await self.memory.clear(route)
+        return gone if self.store is self.memory else gone + await self.store.clear(route)
+
+    def visit(
+        self, policy: Policy, route: str, private: bool, signals: Signals, backend: Backend, call: Call, record: Record
+    ) -> Visit | None:
+        """This request at the cache, before this backend; None, and `bypass` in the record, where its answer is not to
+        be kept. `private`: not beyond the client's key, and not beyond this process. Raises Refusal."""
+        record.cache = "bypass"
+        wish = wish_of(signals.envelope)
+        if wish == "bypass" or not isinstance(call.body, bytes) or not allows(policy, signals, call.data):
+            return None
+        everyone = policy.scope == "everyone" and not private
+        try:
+            key = key_of(
+                route,
+                call.path,
+                call.query,
+                call.headers,
+                call.data,
+                backend=backend.name,
+                revision=policy.revision,
+                client=record.key,
+                everyone=everyone,
+            )
+        except Unkeyable:
+            return None
+        options = call.data.get("stream_options")
+        return Visit(
+            self.memory if private else self.store,
+            self.flights,
+            policy,
+            key,
+            backend,
+            call,
+            record,
+            refresh=wish == "refresh",
+            shared=everyone,
+            gives_usage=isinstance(options, dict) and options.get("include_usage") is True,
+        )
