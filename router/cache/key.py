@@ -100,9 +100,13 @@ def canonical(value: Any) -> bytes:
         said = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
         if not _ODD_NUMBER.search(said):
             return said
-        return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
-    except (TypeError, ValueError):  # half a surrogate pair, an integer beyond 64 bits
-        return json.dumps(_plain(value), sort_keys=True, separators=(",", ":")).encode("ascii")
+    except (TypeError, ValueError):  # half a surrogate pair, an integer beyond 64 bits, deeper than 254 levels
+        said = b""
+    try:
+        plain = _plain(value)
+        if said:
+            return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+        return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode("ascii")
     except RecursionError:
         raise Unkeyable("nested too deeply") from None
 

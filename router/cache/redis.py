@@ -67,8 +67,7 @@ class RedisServer:
         """Counts this program's entries, whichever process put them there."""
         stats = Stats()
         async for names in self._batches(PREFIX + "*"):
-            # One by one where keys lie on several servers; pipelined by redis-py either way.
-            sizes = await self._each("strlen", names)
+            sizes = await self._each("STRLEN", names)
             for name, size in zip(names, sizes, strict=True):
                 if size:
                     stats.add(Key.route_of(name.decode()), size)
@@ -79,7 +78,7 @@ class RedisServer:
         pattern = PREFIX + "*" if route is None else Key(route, "").name.removesuffix("{}") + "*"
         gone = 0
         async for names in self._batches(pattern):
-            gone += sum(await self._each("unlink", names))
+            gone += sum(await self._each("UNLINK", names))
         return gone
 
     async def ping(self) -> None:
@@ -89,7 +88,7 @@ class RedisServer:
     async def _each(self, command: str, names: list[bytes]) -> list[int]:
         async with self.client.pipeline(transaction=False) as pipeline:
             for name in names:
-                getattr(pipeline, command)(name)
+                pipeline.execute_command(command, name)
             return list(await pipeline.execute())
 
     async def _batches(self, pattern: str) -> AsyncIterator[list[bytes]]:
@@ -111,13 +110,12 @@ def _client(address: Address) -> Any:
         "socket_connect_timeout": PATIENCE,
         "socket_timeout": PATIENCE,
         "protocol": 2,
-        "lib_name": None,
-        "lib_version": None,
+        "driver_info": None,
     }
     told.update(_tls(address) if address.tls else {})
     if address.kind == "cluster":
         nodes = [ClusterNode(host, port) for host, port in address.hosts]
-        return RedisCluster(startup_nodes=nodes, retry=_once(), cluster_error_retry_attempts=1, **told)
+        return RedisCluster(startup_nodes=nodes, retry=_once(), **told)
     told.update(db=address.database, retry=_once())
     if address.kind == "single":
         ((host, port),) = address.hosts
