@@ -109,7 +109,7 @@ def test_everyone_shares_where_the_route_says_so(proxy: Signalbox, server: Upstr
 
 
 def test_a_body_that_two_programs_read_differently_is_not_shared(proxy: Signalbox, server: Upstream) -> None:
-    other = json.dumps([{"role": "user", "content": f"other {next(_numbers)}"}])
+    other = json.dumps(json.loads(question())["messages"])
     honest = b'{"model": "everyone", "messages": %b}' % other.encode()
     twofold = (
         b'{"model": "everyone", "messages": [{"role": "user", "content": "evil"}], "messages": %b}' % other.encode()
@@ -282,7 +282,7 @@ def test_embeddings_are_kept(proxy: Signalbox, server: Upstream) -> None:
         )
 
     server.play = play
-    body = json.dumps({"model": "auto", "input": f"text {next(_numbers)}"}).encode()
+    body = json.dumps({"model": "auto", "input": question().decode()}).encode()
     told = [post(proxy, "/v1/embeddings", body, **{"x-api-key": "ka"})[1]["x-signalbox-cache"] for _ in range(2)]
     assert told == ["miss", "hit"]
 
