@@ -12,10 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["SIZES", "main", "memory"]
+from bench.report import number
+
+if TYPE_CHECKING:  # it names this measure
+    from bench.world import Run
+
+__all__ = ["SIZES", "Figures", "figures", "main", "memory", "the_encoder"]
 
 SIZES = {
     "usual": {"dim": 368, "layers": 4, "heads": 8, "bridge": 256, "vocab": 8000},
@@ -27,24 +33,63 @@ SECONDS = 3.0
 """Per figure."""
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one size. Times in milliseconds; memory as `memory` has it, of each of two processes."""
+
+    import_ms: float
+    """numpy's own import."""
+    load_ms: float
+    prompts: dict[str, dict[str, float]]
+    """By the kind of prompt: p50 and p95."""
+    checkpoint: float
+    """MB on disk."""
+    shares: list[dict[str, float]]
+
+
 def main() -> None:
-    """Print a line per size and prompt, then one of memory."""
+    """Print the figures of each size."""
     for name, size in SIZES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            print(f"{name}: width {size['dim']}, {size['layers']} layers, {size['heads']} heads, one core")
-            _write(Path(folder), size)
-            processes = [_start(folder, size), _start(folder, size)]
-            told = [_told(process) for process in processes]
-            print(f"  import numpy {told[0]['import_ms']:.0f} ms, load {told[0]['load_ms']:.1f} ms")
-            shares = [memory(process.pid, "model_world.safetensors") for process in processes]
-            for process in processes[1:]:
-                process.communicate("")
-            for prompt, words in PROMPTS.items():
-                _ask(processes[0], words)
-                figures = _told(processes[0])
-                print(f"  {prompt} prompt, {words} tokens: p50 {figures['p50']:.2f} ms, p95 {figures['p95']:.2f} ms")
-            processes[0].communicate("")
-            _print_memory(Path(folder, "model_world.safetensors").stat().st_size, shares)
+        got = figures(size)
+        print(f"{name}: width {size['dim']}, {size['layers']} layers, {size['heads']} heads, one core")
+        print(f"  import numpy {got.import_ms:.0f} ms, load {got.load_ms:.1f} ms")
+        for prompt, at in got.prompts.items():
+            print(f"  {prompt} prompt, {PROMPTS[prompt]} tokens: p50 {at['p50']:.2f} ms, p95 {at['p95']:.2f} ms")
+        _print_memory(got)
+
+
+def the_encoder(run: Run) -> None:
+    """For `bench.world`: the usual size."""
+    got = figures(SIZES["usual"])
+    one, two = got.shares
+    row = [got.prompts["short"]["p50"], got.prompts["full"]["p50"], got.load_ms, got.import_ms]
+    row += [one["file_rss"], one["file_pss"] + two["file_pss"]]
+    run.section(
+        "A Tofy's encoder, transition and bridge",
+        f"At the usual size ({got.checkpoint:.1f} MB) on one core: milliseconds of a prompt of {PROMPTS['short']} and "
+        f"of {PROMPTS['full']} tokens (medians), to load the files, and of numpy's own import; then MB of the "
+        "checkpoint in the memory of one process, and of two together.",
+        ["short prompt", "full prompt", "load", "import numpy", "in one process", "in two together"],
+        [[number(value) for value in row]],
+    )
+
+
+def figures(size: dict[str, int]) -> Figures:
+    """Write a random checkpoint of this size and measure it."""
+    with tempfile.TemporaryDirectory() as folder:
+        _write(Path(folder), size)
+        processes = [_start(folder, size), _start(folder, size)]
+        told = [_told(process) for process in processes]
+        shares = [memory(process.pid, "model_world.safetensors") for process in processes]
+        for process in processes[1:]:
+            process.communicate("")
+        prompts = {}
+        for prompt, words in PROMPTS.items():
+            _ask(processes[0], words)
+            prompts[prompt] = _told(processes[0])
+        processes[0].communicate("")
+        checkpoint = Path(folder, "model_world.safetensors").stat().st_size / 2**20
+        return Figures(told[0]["import_ms"], told[0]["load_ms"], prompts, checkpoint, shares)
 
 
 def _write(folder: Path, size: dict[str, int]) -> None:
@@ -96,11 +141,11 @@ def _kilobytes(rollup: str, name: str) -> int:
     return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith(f"{name}:"))
 
 
-def _print_memory(size: int, shares: list[dict[str, float]]) -> None:
-    one, two = shares
+def _print_memory(got: Figures) -> None:
+    one, two = got.shares
     print(f"  memory of two processes: RSS {one['rss']:.0f} and {two['rss']:.0f} MB", end=", ")
     print(f"PSS {one['pss']:.0f} and {two['pss']:.0f} MB")
-    print(f"  of it the checkpoint of {size / 2**20:.1f} MB: {one['file_rss']:.1f} MB in each", end=", ")
+    print(f"  of it the checkpoint of {got.checkpoint:.1f} MB: {one['file_rss']:.1f} MB in each", end=", ")
     both = one["file_pss"] + two["file_pss"]
     print(f"{both:.1f} MB in both together, {one['file_private'] + two['file_private']:.1f} MB private")
 

@@ -68,6 +68,7 @@ class Stack:
         log = self.folder / f"{self.name}.log"
         command = [which("taskset"), "-c", str(self.core), *_COMMANDS[self.name](self)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("SIGNALBOX_", "LITELLM_"))} | {
+            "SIGNALBOX_DATA_DIR": str(self.folder),
             "BENCH_UPSTREAM": f"http://127.0.0.1:{self.upstream}/v1",
             "BENCH_KEY": KEY,
             "SIGNALBOX_KEYS": f"bench:{KEY}",

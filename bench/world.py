@@ -21,6 +21,7 @@ import llama_cpp
 import numpy as np
 
 from bench.decoders import Asked, Decoder, speak, the_large, the_shipped
+from bench.encoder import the_encoder
 from bench.report import machine, number, table
 from bench.world_proxy import beside_others, thread_or_child, through_the_proxy
 from bench.world_weight import start_and_memory
@@ -233,7 +234,7 @@ def ask_a_process(run: Run, program: Path, decoder: Decoder, one: Asked) -> list
 
 MEASURED = (
     *(several_at_once, queue, one_batch, reuse, a_process_each),
-    *(through_the_proxy, beside_others, thread_or_child, start_and_memory),
+    *(through_the_proxy, beside_others, thread_or_child, start_and_memory, the_encoder),
 )
 
 

@@ -94,13 +94,14 @@ class Measures:
         return shares
 
     def anchored(self, cases: Cases, size: int, length: int, every: int) -> float:
-        """The same, but every few moves the decoder says the state and the encoder reads what it said."""
+        """The same, but every few moves the decoder says the state and the encoder reads what it said, where the probe
+        reads it as well: as `router.world.yard.answer` does it."""
         walk, moves = cases.walks(size, length, purpose=2)
         z = self._encoded(walk[:, 0])
         for step in range(length):
             z = self._moved(z, moves[:, step])
             if (step + 1) % every == 0 and step + 1 < length:
-                z = self._encoded_texts(self.voice.say_all(list(self.model.prefix(z))), z)
+                z = self._anchored(self.voice.say_all(list(self.model.prefix(z))), z)
         return float(self._right(self.model.prefix(z), walk[:, length]).mean())
 
     def disallowed(self, cases: Cases, size: int) -> dict[str, float]:
@@ -170,14 +171,16 @@ class Measures:
             parts.append(z.reshape(len(some), *z.shape[-2:]))
         return np.concatenate(parts)
 
-    def _encoded_texts(self, texts: Sequence[str], z: Floats) -> Floats:
-        """What was said, encoded; where it is no yard, the imagined latent stays."""
+    def _anchored(self, texts: Sequence[str], z: Floats) -> Floats:
+        """What was said, encoded; where it is no yard, or the probe reads another, the imagined latent stays."""
         z = z.copy()
         for number, text in enumerate(texts):
             try:
-                z[number] = self._of([Yard.read(text)])[0]
+                yard = Yard.read(text)
             except ValueError:
                 continue
+            if yard.tracks == self.model.read(z[number]):
+                z[number] = self._of([yard])[0]
         return z
 
     def _right(self, rows: Sequence[Floats | None] | Floats, numbers: Ints) -> npt.NDArray[np.bool_]:

@@ -1,8 +1,4 @@
-"""The second set of people who write about the switch yard: nothing is tuned on their words.
-
-What `bench.yard_phrasings.FIRST` measures, the reader of `kind: world` may be improved with; a figure that shall tell
-how it does with strangers is measured with `SECOND`, as `samples(n, seed, SECOND)`.
-"""
+"""The second set of people who write about the switch yard, written without knowledge of its reader."""
 
 from __future__ import annotations
 

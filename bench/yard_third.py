@@ -1,7 +1,7 @@
 """The third set of people who write about the switch yard: ordinary sentences and simple lists, as typed into a chat.
 
-Written without knowledge of the reader of `kind: world`, and nothing is tuned on it: `samples(n, seed, THIRD)` measures
-how the reader does with strangers. A track is told from its buffer stop to the switch unless a style says otherwise.
+Written without knowledge of the reader of `kind: world`. A track is told from its buffer stop to the switch unless a
+style says otherwise.
 """
 
 from __future__ import annotations

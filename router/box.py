@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from router.accounts.bills import Bills
 from router.accounts.keys import Keys
+from router.accounts.ledger import Ledger, data_dir
 from router.backends.contract import Backend
 from router.backends.registry import build
 from router.cache.cache import Cache
@@ -18,8 +23,11 @@ from router.config.watch import Watcher
 from router.routing.rulebook import Rulebook, open_rules, read_rules
 from router.routing.session import Sessions
 from router.settings import Settings
+from router.telemetry.log import RequestLog
 from router.telemetry.metrics import Metrics
 from router.telemetry.record import Record
+from router.telemetry.store import Gauge
+from router.telemetry.workers import Workers
 
 __all__ = ["Box", "State"]
 
@@ -39,6 +47,7 @@ class State:
     strict_models: bool
     own_names: frozenset[str]
     """Names that are ours and no model's: `auto`, backends, aliases, and the empty one."""
+    bills: Bills
 
 
 @dataclass(slots=True)
@@ -49,25 +58,35 @@ class Box:
     rulebook: Rulebook
     keys: Keys = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
+    ledger: Ledger | None = None
+    """None before `open`, and where it cannot be written."""
     sessions: Sessions = field(default_factory=Sessions)
     cache: Cache = field(init=False)
     state: State = field(init=False)
+    workers: Workers = field(init=False)
+    lines: RequestLog | None = None
+    """None where requests are not logged."""
     rejected: str | None = None
     """Why the rules file on disk is not the one in force; None when it is."""
+    reloaded: float = field(default_factory=time.time)
+    """When the rules in force were put in force, seconds of the epoch."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.settings.keys)
-        settings, failures = self.settings, self.metrics.cache_failures
-        url = settings.redis_url.get_secret_value() if settings.redis_url is not None else None
-        self.cache = Cache(url, settings.cache_bytes, lambda reason: failures.labels(reason).inc())
+        self.cache = self._cache()
+        self.metrics.add(*gauges(self))
+        self.workers = Workers(self.metrics.told)
+        if self.settings.log in ("debug", "info"):
+            self.lines = RequestLog(machine=self.settings.logs_json)
 
     async def open(self) -> None:
         """Build and start the backends, begin to watch the rules file."""
         self.state = self._state(self.rulebook, {})
-        self.metrics.valid.set(1)
         await self.cache.open(self.rulebook.rules)
+        self.ledger = await asyncio.to_thread(self._open_ledger)
+        await self.workers.open()
         for backend in self.state.backends.values():
             await backend.start()
         loaded = self.rulebook.loaded
@@ -85,6 +104,11 @@ class Box:
             await backend.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
         await self.cache.close()
+        await self.workers.close()
+        if self.lines is not None:
+            self.lines.write()
+        if self.ledger is not None:
+            await asyncio.to_thread(self.ledger.close)
 
     async def reload(self, rulebook: Rulebook) -> None:
         """Put new rules in force between two requests. A backend whose settings are unchanged lives on, with its
@@ -95,7 +119,7 @@ class Box:
         for backend in fresh:
             await backend.start()
         await self.cache.open(rulebook.rules)
-        self.state, self.rulebook = state, rulebook
+        self.state, self.rulebook, self.reloaded = state, rulebook, time.time()
         for name, backend in old.items():
             if state.backends.get(name) is not backend:
                 task = asyncio.create_task(backend.close())
@@ -110,9 +134,29 @@ class Box:
 
     def record(self, record: Record) -> None:
         """A request has ended."""
+        if record.cost is None:
+            self.state.bills.close(record)
         self.metrics.count(record)
         if record.cache:
             self.cache.results[record.cache] += 1
+        if self.ledger is not None:
+            self.ledger.add(record)
+        if self.lines is not None:
+            self.lines.add(record)
+
+    def _cache(self) -> Cache:
+        settings = self.settings
+        url = settings.redis_url.get_secret_value() if settings.redis_url is not None else None
+        return Cache(url, settings.cache_bytes, self.metrics.cache_failures.add)
+
+    def _open_ledger(self) -> Ledger | None:
+        settings = self.settings
+        folder = data_dir(settings.data_dir)
+        try:
+            return Ledger(folder, days=settings.ledger_days, size=settings.ledger_size)
+        except (OSError, sqlite3.Error) as error:
+            log.warning("there is no ledger of requests: %s (%s)", folder, error)
+            return None
 
     def why_not_ready(self) -> list[str]:
         """Empty when at least one backend can serve; else a sentence for each."""
@@ -140,6 +184,7 @@ class Box:
             facts=rulebook.facts,
             strict_models=rulebook.rules.strict_models,
             own_names=frozenset(("", *rulebook.plan.names())),
+            bills=Bills(rulebook.rules),
         )
 
     async def _watch(self, watcher: Watcher) -> None:
@@ -155,8 +200,7 @@ class Box:
                 self._reject(f"{type(error).__name__}: {error}")
             else:
                 self.rejected = None
-                self.metrics.valid.set(1)
-                self.metrics.reloads.labels("applied").inc()
+                self.metrics.reloads.add("applied")
 
     async def _look_around(self) -> None:
         """Without a rules file, a server that is started later, or a model file put there, is found too."""
@@ -168,6 +212,45 @@ class Box:
 
     def _reject(self, why: str) -> None:
         self.rejected = why
-        self.metrics.valid.set(0)
-        self.metrics.reloads.labels("refused").inc()
+        self.metrics.reloads.add("refused")
         log.error("the rules file was changed but is not valid; the old rules keep serving:\n%s", why)
+
+
+def gauges(box: Box) -> Iterator[Gauge]:
+    """What of the running box is read when the metrics are asked for."""
+
+    def up() -> Iterator[tuple[tuple[str, ...], float]]:
+        return (((name,), 0.0 if facts.up is False else 1.0) for name, facts in box.state.facts.items())
+
+    def queues(what: str) -> Callable[[], Iterator[tuple[tuple[str, ...], float]]]:
+        return lambda: (((name,), float(getattr(backend.slots, what))) for name, backend in box.state.backends.items())
+
+    def revision() -> Iterator[tuple[tuple[str, ...], float]]:
+        loaded = box.rulebook.loaded
+        yield (loaded.digest[:12] if loaded is not None else "found",), 1.0
+
+    def cached() -> Iterator[tuple[tuple[str, ...], float]]:
+        if (up := box.cache.up) is not None:
+            yield (), float(up)
+
+    yield Gauge(
+        "signalbox_backend_up", "1 when the backend can be asked, 0 when it is down.", ("backend",), up, "least"
+    )
+    yield Gauge("signalbox_backend_busy", "Requests that a backend works on.", ("backend",), queues("busy"))
+    yield Gauge("signalbox_queue_depth", "Requests that wait for a backend.", ("backend",), queues("waiting"))
+    yield Gauge(
+        "signalbox_config_valid",
+        "1 when the rules file on disk is the one in force.",
+        (),
+        lambda: [((), float(box.rejected is None))],
+        "least",
+    )
+    yield Gauge(
+        "signalbox_config_reload_timestamp_seconds",
+        "When the rules in force were put in force.",
+        (),
+        lambda: [((), box.reloaded)],
+        "least",
+    )
+    yield Gauge("signalbox_cache_up", "1 when the cache can be asked.", (), cached, "least")
+    yield Gauge("signalbox_config_revision", "Constant 1, by a hash of the rules.", ("revision",), revision, "least")

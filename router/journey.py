@@ -12,6 +12,7 @@ import logging
 from time import perf_counter
 from typing import Any
 
+from router.accounts.bills import Meter
 from router.backends.contract import Backend, BackendError, Call
 from router.box import Box, State
 from router.cache.visit import Visit
@@ -61,6 +62,7 @@ async def travel(
     order = decision.order
     if not order:
         raise _no_candidate(state, decision)
+    meter = Meter(state.bills, record, lambda: signals.tokens)
     for name in order:
         backend = state.backends[name]
         record.backend, record.model = name, backend.facts.model or signals.model
@@ -69,8 +71,8 @@ async def travel(
         visit = _visit(box, state, signals, decision, backend, call, record)
         last = name is order[-1] or (upload is not None and upload.touched)
         hide_usage = _hides_usage(envelope, signals)
-        if (visit is not None and await _from_cache(exchange, visit, hide_usage)) or await _attempt(
-            exchange, backend if visit is None else visit, call, record, attempt, last, hide_usage
+        if (visit is not None and await _from_cache(exchange, visit, meter, hide_usage)) or await _attempt(
+            exchange, backend if visit is None else visit, call, meter, attempt, last, hide_usage
         ):
             if signals.tools:
                 box.sessions.put(_session(signals), name)
@@ -148,12 +150,12 @@ def _visit(
     return box.cache.visit(settings.cache, decision.route, private, signals, backend, call, record)
 
 
-async def _from_cache(exchange: Exchange, visit: Visit, hide_usage: bool) -> bool:
+async def _from_cache(exchange: Exchange, visit: Visit, meter: Meter, hide_usage: bool) -> bool:
     """Relay the answer that was kept. False when there is none."""
     answer = await visit.look()
     if answer is None:
         return False
-    await relay(exchange, answer, visit.record, hide_usage)
+    await relay(exchange, answer, meter, hide_usage)
     return True
 
 
@@ -180,13 +182,14 @@ async def _attempt(
     exchange: Exchange,
     asked: Backend | Visit,
     call: Call,
-    record: Record,
+    meter: Meter,
     attempt: Attempt,
     last: bool,
     hide_usage: bool,
 ) -> bool:
     """Ask one backend, or whoever asks it for several, and relay its answer. False when it failed and another may
     still answer."""
+    record = meter.record
     record.attempts.append(attempt)
     record.asked = attempt.asked = perf_counter()
     record.answered = 0.0
@@ -197,7 +200,7 @@ async def _attempt(
         if answer.status in TRY_ANOTHER and not last:
             _failed(record, attempt, f"status {answer.status}", f"answered with status {answer.status}")
             return False
-        await relay(exchange, answer, record, hide_usage)
+        await relay(exchange, answer, meter, hide_usage)
         return True
     except BackendError as error:
         if error.reason == "refused" and not exchange.started:

@@ -7,6 +7,7 @@ from time import perf_counter
 
 import orjson
 
+from router.accounts.bills import Meter
 from router.backends.contract import Answer
 from router.telemetry.record import Record
 from router.wire.exchange import Exchange
@@ -26,9 +27,14 @@ NOT_PASSED_BACK = frozenset(
 """Hop by hop (RFC 9110 §7.6.1), or spoken for another host than this one."""
 
 
-async def relay(exchange: Exchange, answer: Answer, record: Record, hide_usage: bool) -> None:
+KEPT = 256 * 1024
+"""Bytes of a stream that are kept, by reference, until its usage has come; of a longer one the rest is extrapolated."""
+
+
+async def relay(exchange: Exchange, answer: Answer, meter: Meter, hide_usage: bool) -> None:
     """Send the answer on. Raises BackendError when it breaks off; `exchange.started` tells whether the client has
     seen any of it."""
+    record = meter.record
     kind = b""
     encoded = False
     headers = []
@@ -45,6 +51,8 @@ async def relay(exchange: Exchange, answer: Answer, record: Record, hide_usage: 
         body = await answer.read()
         if answer.status == 200 and not encoded:
             record.usage, record.finish_reason = usage_of(body)
+            meter.told()
+            meter.heard(body)
         elif answer.status >= 400 and not encoded and not kind.startswith(b"application/json"):
             headers = [header for header in headers if header[0] != b"content-type"]
             headers.append((b"content-type", b"application/json"))
@@ -60,12 +68,14 @@ async def relay(exchange: Exchange, answer: Answer, record: Record, hide_usage: 
     finally:
         if watch is not None:
             record.usage, record.finish_reason = watch.usage, watch.finish_reason
+            meter.told()
+            meter.heard(*stream.heard())
 
 
 class _Stream:
     """An answer on its way through. The head goes out with the first bytes: before them, another may answer."""
 
-    __slots__ = ("_exchange", "_head", "_headers", "_length", "_record", "_status", "_watch")
+    __slots__ = ("_came", "_exchange", "_headers", "_kept", "_length", "_record", "_status", "_watch")
 
     def __init__(
         self,
@@ -82,11 +92,22 @@ class _Stream:
         self._record = record
         self._watch = watch
         self._length = length
+        self._came = 0
+        self._kept: list[bytes] = []
+
+    def heard(self) -> tuple[bytes, float]:
+        """What was kept, and its share of all that came."""
+        kept = b"".join(self._kept)
+        return kept, len(kept) / self._came if self._came else 1.0
 
     def take(self, data: bytes) -> None:
         """A piece has come."""
-        if self._watch is not None:
-            data = self._watch.feed(data)
+        watch = self._watch
+        if watch is not None:
+            if self._came < KEPT:
+                self._kept.append(data)
+            self._came += len(data)
+            data = watch.feed(data)
         if data:
             self._send(data)
 
@@ -127,6 +148,8 @@ def _trace(headers: RawHeaders, record: Record) -> None:
     )
     if record.cache:
         headers.append((b"x-signalbox-cache", record.cache.encode("ascii")))
+    if record.cost is not None:
+        headers.append((b"x-signalbox-cost-usd", b"%.9f" % record.cost.usd))
 
 
 @lru_cache(maxsize=512)

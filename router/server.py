@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
@@ -32,6 +33,7 @@ from router.box import Box
 from router.refusal import Refusal
 from router.routing.rulebook import Rulebook, open_rules
 from router.settings import Settings
+from router.telemetry.workers import FOLDER
 from router.wire.inbound import InboundProtocol
 
 __all__ = ["application", "create", "run"]
@@ -121,7 +123,9 @@ def run(settings: Settings, rulebook: Rulebook) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     if several:
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        with TemporaryDirectory(prefix="signalbox-") as folder:
+            os.environ[FOLDER] = folder
+            Multiprocess(config, sockets=[config.bind_socket()]).run()
         return 0
     server = _Server(config, box)
     try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -45,7 +46,22 @@ class Settings(BaseSettings):
         "left out: in each process's memory",
     )
     cache_bytes: int = Field(64 * 1024 * 1024, ge=0, description="memory for cached answers of each process, in bytes")
+    data_dir: Path | None = Field(
+        None, description="where the ledger of requests lies; left out: the user's state folder (XDG_STATE_HOME)"
+    )
+    ledger_days: int = Field(90, ge=1, description="days that single requests stay in the ledger; hourly sums stay")
+    ledger_size: int = Field(
+        256 * 1024 * 1024, ge=1024 * 1024, description="bytes of the ledger; the oldest requests go first"
+    )
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="how much is logged")
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="how requests are logged; auto: as text on a terminal, else as JSON"
+    )
+
+    @property
+    def logs_json(self) -> bool:
+        """Requests are logged for a machine."""
+        return self.log_format == "json" or (self.log_format == "auto" and not sys.stderr.isatty())
 
     @field_validator("keys", mode="before")
     @classmethod

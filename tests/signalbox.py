@@ -34,6 +34,7 @@ class Signalbox:
 
     port: int
     rules: Path
+    """In a folder of its own, where the ledger lies too."""
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -100,6 +101,7 @@ def signalbox(rules: str, *arguments: str, ready: bool = True, **environment: st
         path.write_text(rules)
         command = [sys.executable, "-m", "router.cli", "serve", "--rules", str(path), "--port", str(port), *arguments]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALBOX_", "REDIS_"))}
+        clean["SIGNALBOX_DATA_DIR"] = folder
         with log.open("wb") as sink:
             process = subprocess.Popen(command, stdout=sink, stderr=sink, env={**clean, **environment})
         proxy = Signalbox(port, path, process, log)

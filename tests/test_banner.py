@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from router.accounts.bills import Bills
 from router.backends.registry import build
 from router.banner import banner
 from router.box import Box, State
@@ -31,7 +32,9 @@ def shown(text: str) -> str:
     facts = rulebook.facts
     backends = {name: build(name, spec, facts[name]) for name, spec in rulebook.rules.backends.items()}
     box = Box(Settings(), rulebook)
-    box.state = State(rulebook, backends, facts, strict_models=False, own_names=frozenset())
+    box.state = State(
+        rulebook, backends, facts, strict_models=False, own_names=frozenset(), bills=Bills(rulebook.rules)
+    )
     return banner(box, colour=False)
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from router.api.cors import EXPOSED
+from router.box import Box, gauges
 from router.cli import COMMANDS
 from router.request.envelope import Envelope
 from router.request.signals import NAMES, Signals
 from router.routing.rulebook import open_rules
 from router.settings import Settings
-from router.telemetry.metrics import Metrics
+from router.telemetry.metrics import WHO, Metrics
+from router.telemetry.store import Counter, Family
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -35,10 +37,15 @@ def test_each_response_header_is_documented(name: str) -> None:
     assert f"`{name}`" in README
 
 
-@pytest.mark.parametrize("family", list(Metrics().registry.collect()), ids=lambda family: family.name)
-def test_each_metric_is_documented(family: object) -> None:
-    name = family.name + ("_total" if family.type == "counter" else "")  # type: ignore[attr-defined]
-    assert f"`{name}`" in README
+FAMILIES = [*Metrics().families, *gauges(Box(Settings(), open_rules(ROOT / "rules" / "offline.yaml", {})))]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_each_metric_is_documented_with_its_labels(family: Family) -> None:
+    name = family.name + ("_total" if isinstance(family, Counter) else "")
+    (line,) = [line for line in README.splitlines() if line.startswith("|") and f"`{name}`" in line]
+    told = re.sub(r"\bwho\b", ", ".join(f"`{label}`" for label in WHO), line.split("|")[2])
+    assert re.findall(r"`(\w+)`", told) == list(family.labels)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -78,10 +78,7 @@ async def ready(box: TheBox) -> JSONResponse:
 @admin.get("/metrics", summary="Prometheus metrics", dependencies=[Depends(_with_key)])
 async def metrics(box: TheBox) -> Response:
     """The text format of Prometheus."""
-    for name, facts in box.state.facts.items():
-        box.metrics.up.labels(name).set(0 if facts.up is False else 1)
-    box.metrics.cache_up.set(1 if box.cache.store.up else 0)
-    return Response(box.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(box.metrics.page(await box.workers.others()), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 class CacheShare(BaseModel):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from router.config.facts import Facts
+
+if TYPE_CHECKING:  # it raises what stands here
+    from router.backends.slots import Slots
 
 __all__ = ["Answer", "Backend", "BackendError", "Call", "Events", "Plain"]
 
@@ -125,6 +128,8 @@ class Backend(ABC):
     facts: Facts
     asks_usage: bool = True
     """Takes `stream_options.include_usage`."""
+    slots: Slots
+    """Its queue."""
 
     async def start(self) -> None:
         """Begin what takes time (load, import, probe) without holding up the server. Never raises for a fault of

@@ -41,6 +41,11 @@ class Cache:
         """Requests by their record's `cache`."""
         self._open = False
 
+    @property
+    def up(self) -> bool | None:
+        """It can be asked; None while no rules make use of it."""
+        return self.store.up if self._open else None
+
     async def open(self, rules: Rules) -> None:
         """Connect, if there is anything to be kept."""
         if not self._open and any(route.cache is not None for route in rules.routes):

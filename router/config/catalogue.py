@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from router.config.price import Price, listed_price
 from router.config.problems import Problem, did_you_mean
 from router.config.schema import LitellmBackend
 
@@ -52,6 +53,7 @@ class Entry:
     json: bool | None
     retired: datetime.date | None
     """The day on which the provider switches it off."""
+    price: Price | None
 
 
 def list_file() -> Path | None:
@@ -100,6 +102,7 @@ def _entry(name: str, said: dict[str, Any]) -> Entry:
         tools=bool(said.get("supports_function_calling")) if some_ability else None,
         json=said.get("supports_response_schema"),
         retired=_date(said.get("deprecation_date")),
+        price=listed_price(said),
     )
 
 

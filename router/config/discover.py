@@ -131,7 +131,8 @@ async def discover(environ: Mapping[str, str], directory: Path) -> Found:
 
 
 async def list_models(port: int, host: str = "127.0.0.1") -> list[str] | None:
-    """Names from `GET /v1/models`; None when nothing there lists models in time."""
+    """Names from `GET /v1/models`; None when nothing there lists models in time, and for a Signalbox: it would be this
+    one, or send back what is sent to it."""
     try:
         async with asyncio.timeout(PATIENCE):
             return _names(await _get(host, port))
@@ -162,7 +163,10 @@ def _names(body: bytes) -> list[str]:
     entries = data.get("data") if isinstance(data, dict) else None
     if not isinstance(entries, list):
         raise ValueError("not a list of models")
-    return [entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+    named = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+    if any(entry["id"] == "auto" and entry.get("owned_by") == "signalbox" for entry in named):
+        raise ValueError("a Signalbox")
+    return [entry["id"] for entry in named]
 
 
 class _Parts:
@@ -191,7 +195,8 @@ class _Parts:
         for suffix, model in _chosen(models):
             able, name = abilities(model), server.name + suffix
             accepts: list[Modality] | None = ["text", "image"] if "image" in able else None
-            self.add(name, HttpBackend(url=f"http://127.0.0.1:{server.port}/v1", model=model, accepts=accepts), able)
+            url = f"http://127.0.0.1:{server.port}/v1"
+            self.add(name, HttpBackend(url=url, model=model, accepts=accepts, price=0), able)
             if model not in self.backends:
                 self.aliases.setdefault(model, name)
 

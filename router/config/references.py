@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from router.config import catalogue
 from router.config.known import is_private
 from router.config.problems import Place, Problem, did_you_mean
 from router.config.schema import Cache, Case, Route, Rules
@@ -48,9 +49,21 @@ def _of_the_whole(rules: Rules, names: Names) -> Iterator[Problem]:
     elif not rules.routes and names.all_routes:
         message = "there are no routes: only requests whose model is the name of a backend are answered"
         yield Problem(message, ("routes",), "a route with only `to:` takes every request", "warning")
+    if rules.baseline is not None:
+        yield from _of_baseline(rules.baseline)
     if AUTO in names.backends:
         message = "a backend cannot be called `auto`: that name leaves the choice to the routes"
         yield Problem(message, ("backends", AUTO), "choose another name")
+
+
+def _of_baseline(model: str) -> Iterator[Problem]:
+    entry = catalogue.lookup(model)
+    if entry is None:
+        hint = did_you_mean(model, list(catalogue.names())) or "name one that LiteLLM knows, such as gpt-5.4-mini"
+        yield Problem(f"LiteLLM's list has no model `{model}` to compare with", ("baseline",), hint)
+    elif entry.price is None:
+        message = f"LiteLLM's list has no price per token for `{model}`"
+        yield Problem(message, ("baseline",), "name a model that is billed by tokens")
 
 
 def _of_aliases(rules: Rules, names: Names) -> Iterator[Problem]:

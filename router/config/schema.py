@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -29,6 +29,8 @@ __all__ = [
     "HttpBackend",
     "LitellmBackend",
     "Modality",
+    "Power",
+    "Price",
     "Route",
     "Rules",
     "Similar",
@@ -98,6 +100,26 @@ class Timeouts(_Strict):
     total: Duration = Field(3600.0, description="for the whole answer")
 
 
+class Price(_Strict):
+    """US dollars per million tokens. A part that is left out costs what the rest of its whole costs."""
+
+    input: Annotated[float, Field(ge=0)] = Field(description="tokens read")
+    output: Annotated[float, Field(ge=0)] = Field(0.0, description="tokens written")
+    cached: Annotated[float, Field(ge=0)] | None = Field(None, description="read from the provider's own cache")
+    cache_write: Annotated[float, Field(ge=0)] | None = Field(None, description="written to it")
+    reasoning: Annotated[float, Field(ge=0)] | None = Field(None, description="thought before the answer")
+    audio_input: Annotated[float, Field(ge=0)] | None = Field(None, description="sound read")
+    audio_output: Annotated[float, Field(ge=0)] | None = Field(None, description="sound written")
+    image_input: Annotated[float, Field(ge=0)] | None = Field(None, description="images read")
+
+
+class Power(_Strict):
+    """Electricity for the time that a backend works for a request."""
+
+    watts: Annotated[float, Field(ge=0)] = Field(description="what the machine draws more while it works")
+    per_kwh: Annotated[float, Field(ge=0)] = Field(description="US dollars per kilowatt-hour")
+
+
 class _Backend(_Strict):
     accepts: list[Modality] | None = Field(None, description="what the input may hold; default: text")
     context: Count | None = Field(
@@ -114,9 +136,21 @@ class _Backend(_Strict):
     optional: bool = Field(
         False, description="left out, with a remark, when an environment variable it names is missing"
     )
+    price: Price | Literal[0] | None = Field(
+        None,
+        description="US dollars per million tokens, 0: nothing; left out: nothing in process, LiteLLM's list for "
+        "clouds, else not known",
+    )
+    power: Power | None = Field(None, description="electricity instead of a price, for a machine of your own")
     parallel: Annotated[int, Field(ge=1)] | None = Field(None, description="requests at once; more wait in the queue")
     queue: Annotated[int, Field(ge=0)] = Field(64, description="how many may wait; one more goes to the next candidate")
     queue_wait: Duration = Field(60.0, description="how long one may wait before it goes to the next candidate")
+
+    @model_validator(mode="after")
+    def _one_cost(self) -> Self:
+        if self.price is not None and self.power is not None:
+            raise ValueError("say `price` or `power`, not both")
+        return self
 
 
 class HttpBackend(_Backend):
@@ -334,6 +368,9 @@ class Rules(_Strict):
         default_factory=dict, description="the places that answer requests, by name"
     )
     aliases: dict[str, str] = Field(default_factory=dict, description="names clients may use: of a backend, or `auto`")
+    baseline: str | None = Field(
+        None, description="a model of LiteLLM's list: what the same tokens would have cost there shows what is saved"
+    )
     strict_models: bool = Field(
         False, description="refuse a model name that is no backend, alias, `auto` or named in a rule"
     )

@@ -1,144 +1,203 @@
-"""Prometheus metrics, all made from records. Labels come from closed lists: routes, backends, status classes."""
+"""The metrics, all made from records. Labels come from closed lists, or from lists that are cut off: routes, backends,
+models, aliases of keys, known clients, status classes; never free text."""
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
+import orjson
 
 from router import __version__
 from router.telemetry.record import Record
+from router.telemetry.store import Counter, Family, Gauge, Histogram, Snapshot, page, snapshot
 
 __all__ = ["Metrics"]
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 """Times of language models: 5 ms to 10 minutes."""
 OVERHEAD = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1)
+SPEED = (1.0, 2.0, 5.0, 10.0, 20.0, 35.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 1000.0)
+"""Tokens per second: a large model in a small memory to the fastest clouds."""
+WHO = ("route", "backend", "model", "key", "harness")
+MOST_GROUPS = 2000
+"""Combinations of WHO with a series of their own."""
 
-
-class _Series:
-    """The children of one (route, backend, status class), looked up once: a request then only adds."""
-
-    __slots__ = ("duration", "first", "input", "output", "overhead", "requests")
-
-    def __init__(self, metrics: Metrics, route: str, backend: str, status: str):
-        self.requests = metrics.requests.labels(route, backend, status)
-        self.duration = metrics.duration.labels(route, backend)
-        self.overhead = metrics.overhead.labels("before")
-        self.first = metrics.first.labels(route, backend)
-        self.input = metrics.tokens.labels(route, backend, "input")
-        self.output = metrics.tokens.labels(route, backend, "output")
+Group = tuple[str, str, str, str, str, int]
 
 
 class Metrics:
-    """One process's metrics."""
+    """One process's."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody asks for
-        self.registry = registry = CollectorRegistry(auto_describe=True)
-        self.requests = Counter(
-            "signalbox_requests", "Requests answered.", ("route", "backend", "status"), registry=registry
-        )
+        self.requests = Counter("signalbox_requests", "Requests answered.", (*WHO, "status"))
         self.duration = Histogram(
             "signalbox_request_duration_seconds",
             "From the request read to the answer's end.",
             ("route", "backend"),
-            buckets=SECONDS,
-            registry=registry,
+            SECONDS,
         )
         self.overhead = Histogram(
             "signalbox_overhead_seconds",
             "Time spent in the proxy itself, by phase.",
             ("phase",),
-            buckets=OVERHEAD,
-            registry=registry,
+            OVERHEAD,
         )
         self.first = Histogram(
             "signalbox_time_to_first_token_seconds",
             "From the request read to the first piece of a stream.",
             ("route", "backend"),
-            buckets=SECONDS,
-            registry=registry,
+            SECONDS,
         )
-        self.tokens = Counter(
-            "signalbox_tokens", "Tokens as the backends report them.", ("route", "backend", "type"), registry=registry
+        self.speed = Histogram(
+            "signalbox_tokens_per_second", "Tokens of a stream after its first piece.", ("backend", "model"), SPEED
         )
+        self.tokens = Counter("signalbox_tokens", "Tokens, told or estimated.", (*WHO, "type"))
+        self.spend = Counter("signalbox_spend_usd", "US dollars.", (*WHO, "source"))
+        self.baseline = Counter("signalbox_baseline_usd", "US dollars that the baseline model would have cost.", WHO)
+        self.saved = Counter("signalbox_saved_usd", "US dollars less than the baseline, or spared by the cache.", WHO)
+        self.unpriced = Counter(
+            "signalbox_unpriced_requests", "Answers of models whose price is not known.", ("backend", "model")
+        )
+        self.cache = Counter("signalbox_cache_requests", "Requests of routes with a cache.", ("route", "result"))
+        self.matches = Counter("signalbox_rule_matches", "Requests that a route has decided.", ("route",))
+        self.rejections = Counter("signalbox_gate_rejections", "Candidates that a gate held back.", ("backend", "gate"))
+        self.attempts = Counter("signalbox_attempts", "Backends asked, by what came of it.", ("backend", "result"))
         self.fallbacks = Counter(
-            "signalbox_fallbacks",
-            "A candidate failed and the next was asked.",
-            ("from", "to", "reason"),
-            registry=registry,
+            "signalbox_fallbacks", "A candidate failed and the next was asked.", ("from", "to", "reason")
         )
-        self.cancelled = Counter(
-            "signalbox_cancelled", "Requests whose client left.", ("route", "backend"), registry=registry
-        )
+        self.cancelled = Counter("signalbox_cancelled", "Requests given up, by whom.", ("route", "backend", "by"))
         self.broken = Counter(
             "signalbox_streams_broken",
-            "Streams cut after their first content.",
-            ("route", "backend"),
-            registry=registry,
+            "Streams that failed before their first content, or were cut after it.",
+            ("route", "backend", "content"),
         )
         self.cache_failures = Counter(
-            "signalbox_cache_failures",
-            "Operations of the cache's Redis that failed or took too long; each was a miss.",
-            ("reason",),
-            registry=registry,
+            "signalbox_cache_failures", "Operations of the cache's Redis that failed or took too long.", ("reason",)
         )
-        self.cache_up = Gauge("signalbox_cache_up", "1 when the cache can be asked.", registry=registry)
+        self.reloads = Counter("signalbox_config_reloads", "Changes of the rules file seen.", ("result",))
         self.running = 0
         """Requests being answered."""
-        in_flight = Gauge("signalbox_requests_in_flight", "Requests being answered.", registry=registry)
-        in_flight.set_function(lambda: self.running)
-        self.valid = Gauge(
-            "signalbox_config_valid", "1 when the rules file on disk is the one in force.", registry=registry
-        )
-        self.reloads = Counter(
-            "signalbox_config_reloads", "Changes of the rules file seen.", ("result",), registry=registry
-        )
-        self.up = Gauge(
-            "signalbox_backend_up",
-            "1 when the backend can be asked, 0 when it is down.",
-            ("backend",),
-            registry=registry,
-        )
-        Gauge("signalbox_build_info", "Constant 1.", ("version",), registry=registry).labels(__version__).set(1)
-        self._series: dict[tuple[str, str, int], _Series] = {}
+        self.families: list[Family] = [
+            *(self.requests, self.duration, self.overhead, self.first, self.speed, self.tokens, self.spend),
+            *(self.baseline, self.saved, self.unpriced, self.cache, self.matches, self.rejections, self.attempts),
+            *(self.fallbacks, self.cancelled, self.broken, self.cache_failures, self.reloads),
+            Gauge("signalbox_requests_in_flight", "Requests being answered.", (), lambda: [((), self.running)]),
+            Gauge("signalbox_build_info", "Constant 1.", ("version",), lambda: [((__version__,), 1.0)], "least"),
+        ]
+        self._series: dict[Group, _Series] = {}
+
+    def add(self, *gauges: Gauge) -> None:
+        """Put what others know on the page."""
+        self.families += gauges
 
     def count(self, record: Record) -> None:
         """Add one finished request."""
-        group = (record.route, record.backend, record.status // 100)
+        group = (
+            *(record.route, record.backend, record.model, record.key or "", record.harness),
+            record.status // 100,
+        )
         series = self._series.get(group)
         if series is None:
-            series = self._series[group] = _Series(self, record.route, record.backend, f"{group[2]}xx")
-        series.requests.inc()
-        series.duration.observe(record.ended - record.started)
-        if record.asked:
-            series.overhead.observe(record.asked - record.started)
-        if record.first:
-            series.first.observe(record.first - record.started)
-        if record.usage is not None:
-            _add(series.input, record.usage.get("prompt_tokens", record.usage.get("input_tokens")))
-            _add(series.output, record.usage.get("completion_tokens", record.usage.get("output_tokens")))
-        if len(record.attempts) > 1:
-            for failed, following in zip(record.attempts, record.attempts[1:], strict=False):
-                self.fallbacks.labels(failed.backend, following.backend, failed.reason or "").inc()
+            series = self._made(group)
+        series.count(record)
+        if record.rejected or record.outcome != "ok" or len(record.attempts) != 1:
+            self._count_rare(record)
+        if record.cache:
+            self.cache.add(record.route, record.cache)
+
+    def page(self, others: list[Snapshot]) -> bytes:
+        """The exposition text, with what other workers have counted."""
+        return page(self.families, others)
+
+    def told(self, gauges: bool) -> bytes:
+        """What this process has counted, for another's page."""
+        return orjson.dumps(snapshot(self.families, gauges=gauges))
+
+    def _made(self, group: Group) -> _Series:
+        route, backend, model, key, harness, status = group
+        if len(self._series) >= MOST_GROUPS:
+            group = (route, backend, "other", "other", "other", status)
+            if (found := self._series.get(group)) is not None:
+                return found
+            model = key = harness = "other"
+        model = model[:200].encode("utf-8", "replace").decode()  # half a surrogate pair cannot be on a page
+        made = self._series[group] = _Series(self, (route, backend, model, key, harness), f"{status}xx")
+        return made
+
+    def _count_rare(self, record: Record) -> None:
+        for backend, gate in record.rejected:
+            self.rejections.add(backend, gate)
+        attempts = record.attempts
+        for attempt in attempts[:-1]:
+            self.attempts.add(attempt.backend, attempt.reason or "ok")
+        for failed, following in itertools.pairwise(attempts):
+            self.fallbacks.add(failed.backend, following.backend, failed.reason or "")
         if record.outcome == "cancelled":
-            self.cancelled.labels(record.route, record.backend).inc()
+            self.cancelled.add(record.route, record.backend, "client")
         elif record.outcome == "broken":
-            self.broken.labels(record.route, record.backend).inc()
+            self.broken.add(record.route, record.backend, "after")
+        if record.stream:
+            failed_ones = [attempt for attempt in attempts if attempt.reason is not None]
+            for attempt in failed_ones[: -1 if record.outcome == "broken" else None]:
+                self.broken.add(record.route, attempt.backend, "before")
 
-    def page(self) -> bytes:
-        """The exposition text."""
-        return generate_latest(self.registry)
 
+class _Series:
+    """The numbers that most requests of one group add to, looked up once."""
 
-def _add(counter: Any, tokens: object) -> None:
-    if isinstance(tokens, int) and tokens > 0:
-        counter.inc(tokens)
+    def __init__(self, metrics: Metrics, who: tuple[str, str, str, str, str], status: str):
+        route, backend, model, _, _ = who
+        self._metrics = metrics
+        self._who = who
+        self._model = (backend, model)
+        self._requests = metrics.requests.cell(*who, status)
+        self._duration = metrics.duration.cell(route, backend)
+        self._decide = metrics.overhead.cell("decide")
+        self._before = metrics.overhead.cell("before")
+        self._first = metrics.first.cell(route, backend)
+        self._speed = metrics.speed.cell(backend, model) if backend else []
+        self._matches = metrics.matches.cell(route) if route else []
+        self._tokens: dict[str, list[float]] = {}
+
+    def count(self, record: Record) -> None:
+        """Add one request."""
+        metrics, started = self._metrics, record.started
+        self._requests[0] += 1
+        metrics.duration.observe(self._duration, record.ended - started)
+        if record.decided:
+            metrics.overhead.observe(self._decide, record.decided - started)
+            if self._matches:
+                self._matches[0] += 1
+        if record.attempts and record.asked:
+            metrics.overhead.observe(self._before, record.attempts[0].asked - started)
+            last = record.attempts[-1]
+            metrics.attempts.add(last.backend, last.reason or "ok")
+        if record.first:
+            metrics.first.observe(self._first, record.first - started)
+        if record.tokens is not None and record.cache not in ("hit", "joined", "similar"):
+            self._count_tokens(record)
+        if record.cost is not None:
+            metrics.spend.add(*self._who, record.cost.source, by=record.cost.usd)
+            if record.baseline:
+                metrics.baseline.add(*self._who, by=record.baseline)
+            if record.saved:
+                metrics.saved.add(*self._who, by=record.saved)
+        elif record.unpriced:
+            metrics.unpriced.add(*self._model)
+
+    def _count_tokens(self, record: Record) -> None:
+        tokens = record.tokens
+        assert tokens is not None
+        self._add("input", tokens.input)
+        self._add("output", tokens.output)
+        self._add("cached", tokens.cached)
+        self._add("reasoning", tokens.reasoning)
+        if record.first and tokens.output > 1 and record.ended > record.first and self._speed:
+            self._metrics.speed.observe(self._speed, (tokens.output - 1) / (record.ended - record.first))
+
+    def _add(self, kind: str, count: int) -> None:
+        if count:
+            cell = self._tokens.get(kind)
+            if cell is None:
+                cell = self._tokens[kind] = self._metrics.tokens.cell(*self._who, kind)
+            cell[0] += count

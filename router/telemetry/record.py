@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Literal
 
 __all__ = ["Attempt", "CacheResult", "Cost", "Outcome", "Record", "Tokens"]
@@ -91,6 +92,18 @@ class Record:
     """None where nothing was generated for this request: a refusal, a hit of the cache."""
     cost: Cost | None = None
     """None where the model has no known price, and where nothing was generated."""
+    baseline: float = 0.0
+    """US dollars that the same tokens would have cost at the baseline model; 0 without one."""
     saved: float = 0.0
-    """US dollars that the baseline model, or without a cache this one, would have cost more."""
+    """US dollars that the baseline, or for a hit of the cache the asking itself, would have cost more."""
     outcome: Outcome = "ok"
+
+    @property
+    def worked(self) -> float:
+        """Seconds that the backend has worked for it until now, or to its end."""
+        return (self.ended or perf_counter()) - self.asked if self.asked else 0.0
+
+    @property
+    def unpriced(self) -> bool:
+        """A backend has answered, and nobody knows what it cost."""
+        return self.status == 200 and self.cost is None and bool(self.backend)

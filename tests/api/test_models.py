@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from router.accounts.bills import Bills
 from router.api.models import model_list, one_model
 from router.box import State
 from router.refusal import Refusal
@@ -24,7 +25,7 @@ routes: [{to: [yard, local]}]
 
 def state(tmp_path: Path) -> State:
     rulebook = read_rules(RULES, tmp_path / "rules.yaml")
-    return State(rulebook, {}, rulebook.facts, strict_models=False, own_names=frozenset())
+    return State(rulebook, {}, rulebook.facts, strict_models=False, own_names=frozenset(), bills=Bills(rulebook.rules))
 
 
 def test_what_leads_to_a_world_model_is_owned_by_tofy_and_nothing_else_is(tmp_path: Path) -> None:

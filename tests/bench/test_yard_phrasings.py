@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from bench.yard_fourth import FOURTH
 from bench.yard_phrasings import BAD, FIRST, KINDS, Sample, Writer, compose, in_words_of, request, samples
 from bench.yard_second import SECOND
 from bench.yard_third import THIRD
@@ -27,7 +28,7 @@ def _yards(count: int, seed: int) -> list[Yard]:
 
 
 YARDS = _yards(200, seed=7)
-WRITERS = {"first": FIRST, "second": SECOND, "third": THIRD}
+WRITERS = {"first": FIRST, "second": SECOND, "third": THIRD, "fourth": FOURTH}
 TALKS: dict[str, list[Sample]] = {name: samples(3000, seed=11, writer=writer) for name, writer in WRITERS.items()}
 
 each_writer = pytest.mark.parametrize("name", WRITERS)
@@ -71,7 +72,7 @@ def _others(yard: Yard) -> list[Yard]:
 
 @pytest.mark.parametrize(
     ("writer", "states", "orders", "joins", "questions"),
-    [(FIRST, 30, 15, 8, 12), (SECOND, 22, 12, 8, 8), (THIRD, 20, 12, 8, 8)],
+    [(FIRST, 30, 15, 8, 12), (SECOND, 22, 12, 8, 8), (THIRD, 20, 12, 8, 8), (FOURTH, 20, 12, 8, 8)],
 )
 def test_there_are_as_many_styles_as_an_evaluation_needs(
     writer: Writer, states: int, orders: int, joins: int, questions: int

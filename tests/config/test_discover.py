@@ -3,12 +3,17 @@
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import orjson
 import pytest
 
+from router.accounts.bills import Bills
+from router.api.models import model_list
+from router.box import State
 from router.config import discover as module
 from router.config.discover import Server, abilities, discover, list_models
+from router.routing.rulebook import read_rules
 
 
 @asynccontextmanager
@@ -59,6 +64,14 @@ def test_a_server_lists_its_models(length):
 )
 def test_what_is_no_model_server_is_none(answer):
     assert listed(answer) is None
+
+
+def test_a_signalbox_is_no_backend_of_another_nor_of_itself():
+    rulebook = read_rules(b"version: 1\nbackends: {yard: {kind: world}}\nroutes: [{to: yard}]", Path("rules.yaml"))
+    body = model_list(
+        State(rulebook, {}, rulebook.facts, strict_models=False, own_names=frozenset(), bills=Bills(rulebook.rules))
+    )
+    assert listed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)) is None
 
 
 def test_a_silent_port_costs_three_tenths_of_a_second():

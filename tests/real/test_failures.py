@@ -126,7 +126,9 @@ def test_a_break_after_the_first_content_cuts_the_stream_and_repeats_nothing(
     with pytest.raises(Exception, match="IncompleteRead"):
         post(proxy, CHAT, body(stream=True))
     assert second.asked == []
-    assert 'signalbox_streams_broken_total{backend="first",route="rest"} 1.0' in proxy.get("/metrics")[1]
+    assert (
+        'signalbox_streams_broken_total{backend="first",content="after",route="rest"} 1.0' in proxy.get("/metrics")[1]
+    )
 
 
 def test_no_candidate_is_a_400_that_names_each_and_why(proxy: Signalbox) -> None:

@@ -22,7 +22,8 @@ from router.world.yard.told import RankedMove, Step, Told
 __all__ = ["ANCHOR", "Thinker", "Told", "Voice", "answer"]
 
 ANCHOR = 4
-"""So many moves are imagined before the state is said and read again, which rids the latent of its drift."""
+"""So many moves are imagined before the state is said and read again, which rids the latent of its drift. A slip of the
+decoder's tongue would be worse than the drift of some moves: only what the probe reads as well is taken over."""
 EXPECTED = 4.0
 """A surprise up to here is within what the model is usually off by."""
 
@@ -225,11 +226,11 @@ class _Teller:
         return after
 
     def anchored(self, z: Floats) -> Floats:
-        """The latent of what the decoder says of a latent; the same one where it says no state of this yard."""
+        """The latent of what the decoder says of a latent; the same one where the probe does not read that in it."""
         if self._ablate:
             return z
         yard = self._yard(self._voice.say_all([self._prefix(z)])[0])
-        if yard is None:
+        if yard is None or yard.tracks != self.model.read(z):
             return z
         self.told.anchored += 1
         return self.model.encode(tuple(map(canonical, yard.tracks)))

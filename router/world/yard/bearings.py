@@ -104,8 +104,9 @@ def items_of(tokens: Sequence[str]) -> list[Item]:
     leaving = _leaving(tokens)
     while at < len(tokens):
         item, taken = _item(tokens, at, leaving)
+        following = list(tokens[at + 1 : at + 2])
         if tokens[at] in FAR and item is None:
-            far = True
+            far = following != ["from"] or not (items and items[-1].kind == "start")
         if item is not None and item.kind == "side" and far:
             item, far = Item("side", "switch" if item.value == "buffer" else "buffer"), False
         if item is not None and not (far and item.kind == "start"):
@@ -130,6 +131,8 @@ def _item(tokens: Sequence[str], at: int, leaving: dict[int, Side | None]) -> tu
         return Item("wagon", token), 1
     if token in NEAR and following in ("to", "by"):
         return None, 2
+    if token == "point" and (at == 0 or tokens[at - 1] != "the"):
+        return None, 1
     if token in SIDES:
         end = at + 1
         while end < len(tokens) and tokens[end] in PART_OF_SIDE:
@@ -137,6 +140,8 @@ def _item(tokens: Sequence[str], at: int, leaving: dict[int, Side | None]) -> tu
         if list(tokens[end : end + 3]) in (["of", "the", "track"], ["of", "the", "line"]):
             end += 3
         return Item("side", SIDES[token]), end - at
+    if token in (">", "-") and tokens[at - 1] in SIDES.keys() | PART_OF_SIDE and following in SIDES:
+        return Item("towards", token), 1
     if token in FOLLOWS and following != "by":
         return Item("relation", "behind") if LEADS.intersection(tokens) else Item("doubt", token), 1
     if token in ("ends", "ending") and following in ("with", "in"):

@@ -8,14 +8,14 @@ pieces without a track go with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from router.world.yard.bearings import RELATIONS, Side, names_side, tells_place
 from router.world.yard.labels import Label, labels_of
 from router.world.yard.moves import Part, part_of
 from router.world.yard.order import BLANK, EMPTINESS, Unclear, side_first
 from router.world.yard.pieces import COLONS, MARKS, PARTING, YES_OR_NO, Piece, is_wagon, pieces_of
-from router.world.yard.sections import Section, only_names_state, section_of
+from router.world.yard.sections import Section, numbers_states, only_names_state, section_of
 from router.world.yard.words import WAGON_NOUNS, label_at, words
 
 __all__ = ["Apart", "Statement", "taken_apart"]
@@ -48,6 +48,8 @@ class Statement:
     section: Section = ""
     fresh: bool = False
     """A word such as `goal` begins a new section here."""
+    headed: bool = False
+    """A heading such as `this is what I have:` stands before it."""
 
     @property
     def wagons(self) -> set[str]:
@@ -76,22 +78,30 @@ class Apart:
     parts: list[Part] = field(default_factory=list)
     section: Section = ""
     fresh: bool = False
+    headed: bool = False
     first: Side = "buffer"
     """The side that lists begin at from here on."""
     lasting: bool = False
     """That side was said for the whole text, and not as the head of one state."""
     waiting: list[str] = field(default_factory=list)
     """Words with wagons in them that the next track named takes up."""
+    numbered: bool = False
+    """Numbers and ranks without a word for tracks count states, as in `turn the first into the second`."""
     moved: int = -1
     """The sentence that the last move was said in."""
     led: bool = False
     """The last track named in this sentence stands before its wagons, and pieces without a track have been added."""
 
+    @property
+    def begun(self) -> bool:
+        """A section or a heading has begun, and nothing has been said under it."""
+        return self.fresh or self.headed
+
 
 def taken_apart(tokens: Sequence[str]) -> Apart:
     """Reads the tokens of `with_wagons`. Raises Unclear where a wagon or a track cannot be placed."""
     labels = labels_of(tokens)
-    apart = Apart()
+    apart = Apart(numbered=numbers_states(tokens))
     sentence, at = -1, 0
     for piece in pieces_of(tokens, labels):
         if piece.sentence != sentence:
@@ -109,51 +119,57 @@ def taken_apart(tokens: Sequence[str]) -> Apart:
 
 def _read_piece(apart: Apart, tokens: Sequence[str], piece: Piece, labels: Sequence[Label]) -> None:
     waiting = bool(apart.parts) and not apart.parts[-1].targets and not apart.parts[-1].back
-    waiting = waiting or (apart.moved == piece.sentence and not apart.waiting)
-    part = part_of(tokens, piece.start, piece.end, labels, waiting)
-    if part is not None:
+    listing = apart.moved == piece.sentence and not apart.waiting
+    part = part_of(tokens, piece.start, piece.end, labels, waiting, listing)
+    if part is not None and not (apart.numbered and not labels and not part.wagons):
         apart.parts.append(part)
         apart.moved = piece.sentence
         return
     before = tokens[piece.start : labels[0].start if labels else piece.end]
-    found = "" if apart.fresh and only_names_state(before) else section_of(before)
+    headed = _heading(before)
+    found = "" if apart.fresh and only_names_state(before) else section_of(before[:headed] or before)
     if not labels and piece.end - piece.start < 4 and tokens[piece.end : piece.end + 1] == ["?"]:
         found = ""
-    if found and (found != apart.section or apart.statements):
+    if headed or (found and (found != apart.section or apart.statements)):
         _close(apart)
         if apart.statements and not apart.lasting:
             apart.first = "buffer"
-        apart.section, apart.fresh = found, found != apart.section
-    if ":" in before[:-1]:
-        piece = _after_heading(tokens, piece, len(before))
+        apart.headed = apart.headed or headed > 0
+    if found and (found != apart.section or apart.statements):
+        apart.section, apart.fresh = found, found != apart.section or headed > 0
+    if headed:
+        before, piece = before[headed:], replace(piece, start=piece.start + headed, asks=False)
     if labels:
         first = None if _has_content(before) else side_first(before)
         if first is not None and ":" in before:
             _begin_at(apart, first, lasting=False)
         _read_labelled(apart, tokens, piece, labels)
-    else:
+    elif piece.start < piece.end:
         _read_other(apart, tokens, piece)
+
+
+def _heading(said: Sequence[str]) -> int:
+    """How many tokens at the beginning are a heading like `it should become:`; one that tells of a side is none."""
+    for at in range(len(said) - 1, 0, -1):
+        head = said[:at]
+        if said[at] == ":" and any(map(str.isalpha, head)):
+            if _has_content(head) or THE_REST.intersection(head) or label_at(head, 0) is not None:
+                return 0
+            tells = names_side(head) and (side_first(head) is not None or not section_of(said[: at + 1]))
+            return 0 if tells else at + 1
+    return 0
 
 
 def _begin_at(apart: Apart, side: Side, *, lasting: bool) -> None:
     """Lists begin at that side; said on its own after a state, it is said of that state."""
-    apart.lasting = lasting and not apart.statements
-    if lasting and apart.statements:
-        for statement in apart.statements:
-            if statement.section == apart.section:
-                statement.first = side
+    apart.lasting = lasting and not apart.statements and not apart.begun
+    if lasting and apart.statements and not apart.begun:
+        for statement in reversed(apart.statements):
+            statement.first = side
+            if statement.headed or statement.fresh:
+                break
     else:
         apart.first = side
-
-
-def _after_heading(tokens: Sequence[str], piece: Piece, length: int) -> Piece:
-    """The piece without words like `it should become:` at its beginning."""
-    for at in range(piece.start + length - 1, piece.start, -1):
-        if tokens[at] == ":":
-            head = tokens[piece.start : at]
-            named = any(map(is_wagon, head)) or names_side(head) or label_at(head, 0) is not None
-            return piece if named else Piece(at + 1, piece.end, piece.sentence, piece.asks)
-    return piece
 
 
 def _read_labelled(apart: Apart, tokens: Sequence[str], piece: Piece, labels: Sequence[Label]) -> None:
@@ -199,10 +215,12 @@ def _state(apart: Apart, statement: Statement) -> None:
     if previous is not None and previous.blank and not previous.marked and previous.sentence == statement.sentence:
         statement.tracks = previous.tracks + statement.tracks
         statement.section, statement.fresh = previous.section, previous.fresh
+        statement.headed = previous.headed
         apart.statements.pop()
     else:
         statement.section, statement.fresh, statement.first = apart.section, apart.fresh, apart.first
-    apart.fresh = False
+        statement.headed = apart.headed
+    apart.fresh = apart.headed = False
     apart.statements.append(statement)
 
 
@@ -215,15 +233,15 @@ def _read_other(apart: Apart, tokens: Sequence[str], piece: Piece) -> None:
         if _is_ignorance(said):
             raise Unclear(f"Say what stands on every track. {HINT}")
         near = previous is not None and (same or (previous.is_open and previous.sentence + 1 >= piece.sentence))
-        if previous is not None and near and not apart.fresh and _says_more(said):
+        if previous is not None and near and not apart.begun and _says_more(said):
             _add(previous, tokens, piece)
         elif not near and not piece.asks and (first := side_first(said)) is not None:
-            ended = piece.end == len(tokens) or tokens[piece.end] in ".\n?!"
+            ended = piece.end == len(tokens) or tokens[piece.end] in ".\n?!)"
             _begin_at(apart, first, lasting=ended and tokens[piece.end - 1] != ":")
         return
     if THE_REST.intersection(said) and not same:
         return
-    if previous is not None and not apart.fresh and (_goes_on(previous, said, wagons, same)):
+    if previous is not None and not apart.begun and (_goes_on(previous, said, wagons, same)):
         _add(previous, tokens, piece)
         apart.led = apart.led or (same and not previous.trailing)
         return

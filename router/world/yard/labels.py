@@ -58,7 +58,7 @@ def with_arrows(tokens: Sequence[str]) -> list[str]:
         if len(five) == 5 and five[0] + five[2] + five[4] in ("[,]", "(,)") and _digits(five[1], five[3]):
             made += [";", five[1], ">", five[3], ";"]
             at += 5
-        elif moves and len(three) == 3 and three[1] == "-" and _digits(three[0], three[2]):
+        elif moves and len(three) == 3 and three[1] == "-" and _digits(three[0], three[2]) and not _is_span(made):
             made += [three[0], ">", three[2]]
             at += 3
         elif _is_filler(made, five):
@@ -67,6 +67,11 @@ def with_arrows(tokens: Sequence[str]) -> list[str]:
             made.append(tokens[at])
             at += 1
     return made
+
+
+def _is_span(before: Sequence[str]) -> bool:
+    """Whether `1-4` names tracks and no move: `the tracks 1-4`."""
+    return bool(before) and before[-1].lower() in PLURAL
 
 
 def _is_filler(made: Sequence[str], following: Sequence[str]) -> bool:
@@ -181,7 +186,7 @@ def _names_by_ordinals(tokens: Sequence[str]) -> bool:
     told = {
         tokens[at]
         for at in range(1, len(tokens) - 1)
-        if tokens[at] in ORDINALS and tokens[at - 1] == "the" and tokens[at + 1] in HOLDS
+        if tokens[at] in ORDINALS and tokens[at - 1] == "the" and tokens[at + 1] in HOLDS | {"there"}
     } | {tokens[at] for at in range(len(tokens) - 1) if tokens[at] in ORDINALS and tokens[at + 1] in (":", "=")}
     return any(named) or not named or len(told) > 1
 

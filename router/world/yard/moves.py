@@ -19,9 +19,10 @@ VERBS = words(
     "transferring transferred roll rolls rolling rolled pull pulls pulling pulled drive drives slide slides haul hauls "
     "drag drags relocate relocates relocating shove shoves shoving place placing park parking get getting "
     "drop set sets setting bewege bewegt schiebe schieben stelle rangiere fahre bring bringe setze throw shuffle "
-    "remove removing pick picking run running uncouple deliver fetch fetches fetching fetched add adds adding added "
-    "let leave deposit deposits couple attach hand guide conduct tow tows towing towed pass lead "
-    "spot spots spotting transport carry reposition assign return drops dropped"
+    "remove removing pick picking run running uncouple grab grabs grabbing lift lifts collect deliver fetch fetches "
+    "fetching fetched add adds adding added let leave deposit deposits couple attach hand guide conduct tow tows "
+    "towing towed pass lead spot spots spotting transport carry reposition assign return drops dropped stick sticks "
+    "sticking stuck pop pops popping popped swing hop toss nudge tuck dump stow yank draw tug propel"
 )
 IMPERATIVES = words(
     "move shunt push send bring take put shift transfer pull place haul drag relocate shove bewege schiebe rangiere"
@@ -38,8 +39,12 @@ FINDERS = words("you one we i")
 STATING = frozenset(":=[(|{")
 ASIDE = words("at is are will does do after once")
 ARTICLES = words("the das dem den number of")
+PUTTING = words("put puts placing park parking set sets drop drops leave deposit deposits")
+"""Verbs after which `the wagon on track 4` says where it goes and not where it stands."""
 UNSURE_VERBS = words("leave let pass lead sort carry hand")
 """Only where what they move follows: `leave it on track 3`, but `A can leave`."""
+BEFORE_NUMBER = FROM | TO | ON | AWAY | ARTICLES | frozenset(":.#(")
+"""After any other word, as in `into picture 2`, a number counts something else than tracks."""
 PRONOUNS = words("it him them that same es ihn these those")
 BACK = words("back zur\u00fcck")
 ONLY_BACK = words("and then again right straight it move moves goes to und wieder send bring put")
@@ -102,20 +107,23 @@ class Part:
         )
 
 
-def part_of(tokens: Sequence[str], start: int, end: int, labels: Iterable[Label], waiting: bool) -> Part | None:
-    """What the tokens from `start` to `end` say of a move; None when they speak of none.
+def part_of(
+    tokens: Sequence[str], start: int, end: int, labels: Iterable[Label], waiting: bool, listing: bool = False
+) -> Part | None:
+    """What the tokens from `start` to `end` say of a move; None when they speak of none. Raises Unclear.
 
-    `waiting`: an earlier part has named a wagon or a source and no target yet. Raises Unclear.
+    `waiting`: an earlier part has named a wagon or a source and no target yet.
+    `listing`: the sentence has told moves already.
     """
     places = list(_places(tokens, start, end, labels))
     if (start := _after_heading(tokens, start, end)) == end:
         return None
     if any(_is_stated(tokens, label.end) for label, _ in places) or _is_met(tokens, start, end):
         return None
-    verb = any(_is_verb(tokens, at) for at in range(start, end))
+    verb = any(_is_verb(tokens, at) for at in range(start, end)) or _is_taken(tokens, start, end)
     if SWAPS.intersection(tokens[start:end]):
         raise Unclear(f"A move takes one wagon from one track to another. {HINT}")
-    if not _is_move(tokens, start, end, places, verb, waiting):
+    if not _is_move(tokens, start, end, places, verb, waiting or listing):
         return None
     _movable(tokens, start, end)
     for label, _ in places:
@@ -168,6 +176,14 @@ def _is_verb(tokens: Sequence[str], at: int) -> bool:
     return at > 0 and (_is_wagon(tokens[at - 1]) or tokens[at - 1] in WAGON_NOUNS or tokens[at - 1] == "it")
 
 
+def _is_taken(tokens: Sequence[str], start: int, end: int) -> bool:
+    """Whether whatever is done to a wagon, it is put somewhere afterwards: `grab D` and `put it on track 2`."""
+    follows = end + 1 if tokens[end : end + 1] in ([","], ["and"]) else end
+    follows += tokens[follows : follows + 1] in (["and"], ["then"])
+    puts = follows + 1 < len(tokens) and tokens[follows] in VERBS and tokens[follows + 1] in PRONOUNS
+    return puts and any(_is_wagon(token) for token in tokens[start:end])
+
+
 def _places(tokens: Sequence[str], start: int, end: int, labels: Iterable[Label]) -> Iterable[tuple[Label, str]]:
     """The tracks in a part of a sentence, each with its preposition: from, to, on, or none."""
     spans = {label.start: label for label in labels if start <= label.start < end}
@@ -205,7 +221,8 @@ def _number(tokens: Sequence[str], at: int, end: int, preposition: str) -> Label
         return None
     after = number_of(tokens[at + 2]) if at + 2 < end else None
     leads = follows == ">" or (follows in TO and (after is not None or "track" in tokens[at + 2 : at + 4]))
-    return Label(at, at + 1, (number,)) if preposition or leads else None
+    pointed = bool(preposition) and tokens[at - 1] in BEFORE_NUMBER
+    return Label(at, at + 1, (number,)) if pointed or leads else None
 
 
 def _is_move(
@@ -270,7 +287,7 @@ def _is_doubtful(said: Sequence[str]) -> bool:
 def _only_picks(said: Sequence[str], places: Sequence[tuple[Label, str]]) -> bool:
     """Whether a wagon is named by where it stands, as in `take the wagon on track 4`, and not where it goes."""
     moved = any(said[at] in VERBS and said[at + 1] in PRONOUNS for at in range(len(said) - 1))
-    named = bool(WAGON_NOUNS.intersection(said)) and not moved
+    named = bool(WAGON_NOUNS.intersection(said)) and not moved and not PUTTING.intersection(said)
     return named and [place for _, place in places] == ["on"]
 
 

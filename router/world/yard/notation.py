@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from router.world.yard.state import TRACKS
+from router.world.yard.idioms import NOUN, in_plain_words, without_spans
+from router.world.yard.order import side_first
+from router.world.yard.state import CAPACITY, TRACKS
 from router.world.yard.tables import as_tracks, cells_of, is_ruler
-from router.world.yard.words import TRACK_NOUNS, plain
+from router.world.yard.words import ORDINALS, plain, tokens_of, with_wagons
 
 __all__ = ["written_out"]
 
-NOUN = "|".join(sorted(TRACK_NOUNS, key=len, reverse=True))
 NOTHING = (
     r"empty|nothing|none|nil|null|vacant|free|clear|bare|no|leer|frei|0|\u2205|\u00f8|x|-{1,3}|_|\(\)|\[\s?\]"
     r"|\(empty\)|\.{1,3}"
@@ -24,17 +25,21 @@ BY_PLACE = re.compile(
     rf"(?<![\w|/;])({CELL})(?:\s?(?P<mark>[|/;])\s?({CELL}))(?:\s?(?P=mark)\s?({CELL})){{2}}(?![\w|/;])"
 )
 NESTED = re.compile(r"(?:\b[^\W\d]{1,20}\s?[=:]\s?)?\[\s?(?:[\[(][^\[\]()\n]{0,60}[\])]\s{0,3},?\s{0,3}){2,8}\]")
+LIST = rf"\[(?:(?:[ ,&+]{{0,4}}[A-Fa-f]\b){{0,6}}|\s?{CELL})[ ,]{{0,3}}\]"
+LISTS = re.compile(rf"{LIST}(?:\s?[,;/|]?\s?{LIST}){{3}}(?!\s?[,;/|]?\s?\[)")
+FEW = rf"(?:[A-F](?: ?[A-F]){{0,5}}|{NOTHING})"
+BY_COMMA = re.compile(rf"(?<![\w,])({FEW})(?:\s?,\s?({FEW})){{3}}(?!\s?[\w,])")
 INNER = re.compile(r"[\[(]([^\[\]()\n]{0,60})[\])]")
 QUOTED_LIST = re.compile(
     rf"(?:\b[^\W\d]{{1,20}}\s?=\s?)?\[\s{{0,3}}({CELL}|)(?:\s{{0,3}},\s{{0,3}}({CELL}|)){{3}}\s{{0,3}}\]"
 )
 SPAN = re.compile(
-    rf"(?:\b(?:the|on|of)\s)?\b(?:{NOUN})?\s?1\s?(?:-|to|through|until|bis|\.\.|\.\.\.)\s?4\b(?:\s?[:=](?!\s?$))?",
+    rf"(?:\b(?:the|on|of)\s)?\b(?:{NOUN})?\s?(?:1|one)\s?(?:-|to|through|until|bis|\.\.|\.\.\.)\s?(?:4|four)\b"
+    r"(?:\s?[:=](?!\s?$))?",
     re.IGNORECASE,
 )
-RANGE = re.compile(rf"\b(?:{NOUN})\s?1\s?(?:-|to|through|until|bis|\.\.|\.\.\.)\s?4\b", re.IGNORECASE)
 PLACED = re.compile(
-    r"\b([A-Fa-f])\s?@\s?(?:[a-z]{1,7}\s?)?(\d)\s?[.,:/-]\s?(?:[a-z]{1,9}\s?)?(\d)\b\s?[,;]?\s?(?:and\s)?"
+    r"\b([A-Fa-f])\s?@\s?(?:[a-z]{1,7}\s?)?(\d)\s?[.,:/-]\s?(?:[a-z]{1,9}\s?)?(\d)\b\s?[,;.]?\s?(?:and\s)?"
 )
 LEGEND = re.compile(r"[^.:!?\n@]{0,40}\b[a-z]+@[a-z]+[.,:/-][a-z]+\b([^:\n@]{0,90})[:.]", re.IGNORECASE)
 PLACE = r"(?:position|place|slot|spot|pos\.?)\s?(?:no\.?|number|#)?\s?"
@@ -43,6 +48,12 @@ BY_TRACK = re.compile(rf"\b([A-F])\b\s?[:=(,]?\s?{LINK}(?:{NOUN})\s?(\d)\s?,?\s?
 BY_POSITION = re.compile(
     rf"\b([A-F])\b\s?[:=(,]?\s?{LINK}{PLACE}(\d)\s?,?\s?{LINK}(?:{NOUN})\s?(\d)\b\)?", re.IGNORECASE
 )
+RANK = "|".join(rank for rank, number in ORDINALS.items() if number <= CAPACITY)
+BY_RANK = re.compile(
+    rf"\b([A-F])\b (?:is|stands|sits|comes) (?:the )?({RANK}) (?:(?!from|behind|after|before)[a-z]+ ){{0,3}}?"
+    rf"(?:the )?(?:{NOUN}) ?(\d)\b"
+)
+RANKED = re.compile(rf"{BY_RANK.pattern}(?:[\s,;.]{{1,3}}(?:and )?{BY_RANK.pattern})*")
 PLACE_SAID = re.compile(rf"{PLACE}1\b[^.:\n]{{0,60}}", re.IGNORECASE)
 OPENED = re.compile(r"<[^<>\n]{0,40}?(\d)[^<>\n\d]{0,20}>")
 CLOSED = re.compile(r"</[^<>\n]{0,40}>")
@@ -69,8 +80,10 @@ MOST_LISTS = 8
 
 def written_out(text: str) -> str:
     """The text, plain as `plain` makes it, with its notations as statements of one track each."""
-    lines = _tables(IN_BRACKETS.sub(r" on track \1 ", _placed(_pointed(_tagged(plain(text))))).split("\n"))
-    return "\n".join(_line(line) for line in _bare(_rows(lines)))
+    lines = _tables(
+        IN_BRACKETS.sub(r" on track \1 ", _placed(_pointed(_tagged(in_plain_words(plain(text)))))).split("\n")
+    )
+    return "\n".join(without_spans(_line(line)) for line in _bare(_rows(lines)))
 
 
 def _said(tracks: Sequence[str]) -> str:
@@ -85,7 +98,7 @@ def _cell(cell: str) -> str:
 
 def _line(line: str) -> str:
     """A line with its lists of four, by position, written out."""
-    for form in (NESTED, BY_PLACE, QUOTED_LIST):
+    for form in (NESTED, LISTS, BY_PLACE, BY_COMMA, QUOTED_LIST):
         at = 0
         for _ in range(MOST_LISTS):
             match = form.search(line, at)
@@ -103,15 +116,23 @@ def _listed(line: str, match: re.Match[str], form: re.Pattern[str]) -> tuple[str
         found = INNER.findall(match[0][match[0].index("[") + 1 :])
     elif form is QUOTED_LIST:
         found = match[0][match[0].index("[") + 1 : -1].split(",")
+    elif form is LISTS:
+        found = INNER.findall(match[0])
+    elif form is BY_COMMA:
+        found = match[0].split(",")
     else:
         found = match[0].split(match["mark"])
         if after.lstrip()[:1] == match["mark"] or before.rstrip()[-1:] == match["mark"]:
             return None
     letters = all(len(cell.strip()) == 1 and cell.strip().isalpha() for cell in found)
-    sure = form is NESTED or (form is BY_PLACE and match["mark"] == "|") or not letters
+    sure = form in (NESTED, LISTS) or (form is BY_PLACE and match["mark"] == "|") or not letters
     sentence = re.split(r"[.;?!](?:\s|$)", before)[-1]
     headed = SPAN.search(before[-30:])
-    if len(found) != TRACKS or (headed is None and NAMED.search(SPAN.sub(" ", sentence))):
+    if (
+        len(found) != TRACKS
+        or (headed is None and form is BY_COMMA)
+        or (headed is None and NAMED.search(SPAN.sub(" ", sentence)))
+    ):
         return None
     if not sure and not (SPAN.search(sentence) or SPAN.search(after[:80])):
         return None
@@ -133,7 +154,18 @@ def _tagged(text: str) -> str:
 
 def _pointed(text: str) -> str:
     """`A is on track 1 at position 2`, and the like, as `A@1.2`."""
+    text = RANKED.sub(_ranked, text)
     return BY_POSITION.sub(r" \1@\3.\2 ", BY_TRACK.sub(r" \1@\2.\3 ", text))
+
+
+def _ranked(match: re.Match[str]) -> str:
+    """`A is first on track 1, B is second on track 1` as `A@1.1, B@1.2`, where no rank of a track is left out."""
+    found = [(wagon, track, ORDINALS[rank]) for wagon, rank, track in BY_RANK.findall(match[0])]
+    taken = sorted((track, place) for _, track, place in found)
+    tracks = [track for track, _ in taken]
+    if [place for _, place in taken] != [tracks[:at].count(track) + 1 for at, track in enumerate(tracks)]:
+        return match[0]
+    return ", ".join(f"{wagon}@{track}.{place}" for wagon, track, place in found) + "."
 
 
 def _placed(text: str) -> str:
@@ -142,30 +174,47 @@ def _placed(text: str) -> str:
         return text
     legend = LEGEND.search(text)
     told = legend[1] if legend is not None else " ".join(PLACE_SAID.findall(text))
-    backwards = FIRST_AT_SWITCH.search(told) is not None
     text = LEGEND.sub(" ", text)
     made: list[str] = []
-    end = 0
+    always = FIRST_AT_SWITCH.search(told) is not None or _counts_from_switch(
+        re.split(r"\d", text)[0].rpartition(":")[0]
+    )
+    end, backwards = 0, always
     group: list[tuple[str, str, str]] = []
     for match in PLACED.finditer(text):
         between = text[end : match.start()]
-        if group and between.strip():
+        if between.strip():
             made.append(_coordinates(group, backwards))
-            group = []
+            group, backwards = [], always or _counts_from_switch(between.rpartition(":")[2])
         made.append(between)
         group.append((match[2], match[3], match[1].upper()))
         end = match.end()
-    made.append(_coordinates(group, backwards) if group else "")
+    backwards = backwards or _counts_from_switch(re.split(r"[.\n]", text[end : end + 60])[0])
+    made.append(_coordinates(group, backwards))
     return "".join(made) + text[end:]
 
 
+def _counts_from_switch(said: str) -> bool:
+    """Whether the words beside places say that they count from the switch, as in `counted from the switch`."""
+    since = re.split(r"\d[^.:\n]*", said)[-1]
+    return any(side_first(with_wagons(tokens_of(part))) == "switch" for part in re.split(r"[.:\n()]", since))
+
+
 def _coordinates(group: Sequence[tuple[str, str, str]], backwards: bool) -> str:
+    if not group:
+        return ""
     tracks: dict[str, list[str]] = {}
     for track, _, wagon in sorted(group, key=lambda each: each[:2], reverse=backwards):
         tracks.setdefault(track, []).append(wagon)
-    for number in map(str, range(1, TRACKS + 1)):
-        tracks.setdefault(number, [])
-    return "; ".join(f"track {track}: {' '.join(tracks[track]) or 'empty'}" for track in sorted(tracks)) + " "
+    return (
+        "; ".join(
+            f"track {track} from the buffer stop: {' '.join(wagons)}"
+            if len(wagons) > 1
+            else f"track {track}: {''.join(wagons) or 'empty'}"
+            for track, wagons in sorted(tracks.items())
+        )
+        + " . "
+    )
 
 
 def _tables(lines: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from router.world.yard.moves import Named, Said, moves_of
 from router.world.yard.notation import written_out
 from router.world.yard.order import Unclear, standing, tells_order
 from router.world.yard.phrasing import CLAUSE_TOKENS, canonical
-from router.world.yard.sections import Question, asks_plan, asks_safe, asks_steps
+from router.world.yard.sections import Question, Section, asks_plan, asks_safe, asks_steps
 from router.world.yard.state import TRACKS, WAGONS, Yard
 from router.world.yard.words import clause, tokens_of, with_wagons
 
@@ -30,6 +30,9 @@ TRACK_SAID = r"(?:empty|[A-F](?: [A-F]){0,5})"
 SPOKEN = re.compile(" ".join(rf"Track {number}: {TRACK_SAID}\." for number in range(1, TRACKS + 1)))
 EXAMPLE = "like this:"
 """Stands before the example in a sentence that asks for other words: no state of anybody's yard."""
+
+GOALWARD: dict[Section, int] = {"goal": 2, "want": 1, "": 0, "see": 0, "start": -1}
+"""Of two states the one whose words lead further is the goal, and the later one where they lead equally far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,39 +119,69 @@ def _told(text: str) -> _Told:
 
 
 def _runs(statements: Sequence[Statement]) -> list[list[Statement]]:
-    """The statements of one state each: a new one begins with its section, or where a track is named once more."""
+    """The statements of one state each.
+
+    A new one begins with its section, where a track is named once more, and under a heading that tells again of
+    tracks or wagons that have been told of.
+    """
     runs: list[list[Statement]] = []
     seen: set[int] = set()
-    for statement in statements:
-        again = seen.intersection(statement.tracks)
-        if not runs or statement.fresh or (again and not statement.trailing):
-            runs.append([])
-            seen = set()
-        runs[-1].append(statement)
-        seen |= set(statement.tracks)
+    for group in _groups(statements):
+        anew = bool(runs) and _tells_again(runs[-1], group)
+        for at, statement in enumerate(group):
+            again = seen.intersection(statement.tracks)
+            if not runs or statement.fresh or (anew and not at) or (again and not statement.trailing):
+                runs.append([])
+                seen = set()
+            runs[-1].append(statement)
+            seen |= set(statement.tracks)
     return runs
+
+
+def _groups(statements: Sequence[Statement]) -> list[list[Statement]]:
+    """The statements under one heading each."""
+    groups: list[list[Statement]] = []
+    for statement in statements:
+        if statement.headed or not groups:
+            groups.append([])
+        groups[-1].append(statement)
+    return groups
+
+
+def _tells_again(told: Sequence[Statement], group: Sequence[Statement]) -> bool:
+    tracks = {number for statement in told for number in statement.tracks}
+    wagons = {wagon for statement in told for wagon in statement.wagons}
+    return group[0].headed and any(
+        tracks.intersection(statement.tracks) or wagons & statement.wagons for statement in group
+    )
 
 
 def _assigned(runs: Sequence[list[Statement]], plan: bool, moves: bool) -> dict[str, list[Statement]]:
     """Which run is the start, which the goal and which was observed. Raises Unclear where two claim one place."""
-    places: dict[str, list[Statement]] = {}
     claims = [run[0].section if run[0].fresh or run is runs[0] else "" for run in runs]
-    others = any(claim in ("", "start") for claim in claims)
-    if len(runs) == 2 and not moves and not others and "observed" not in claims:
-        claims = ["goal", "start"] if claims == ["goal", "want"] else ["start", "goal"]
+    if len(runs) == 2 and not moves and _are_ends(runs, claims, plan):
+        goal = GOALWARD[claims[1]] >= GOALWARD[claims[0]]
+        return {"start": runs[not goal], "goal": runs[goal]}
+    places: dict[str, list[Statement]] = {}
     for run, claim in zip(runs, claims, strict=True):
         name = claim if claim in ("goal", "observed") else "start"
-        if claim == "want" and not moves and (plan or others):
+        if claim == "want" and plan and not moves:
             name = "goal"
-        elif claim == "see" and (others or moves) and run is not runs[0]:
+        elif claim == "see" and run is not runs[0]:
             name = "observed"
-        elif name == "start" and "start" in places and plan and "goal" not in places:
-            name = "goal"
         if name in places:
             number = next(iter(run[0].tracks))
             raise Unclear(f"Track {number} is told twice; say once what stands on it. {HINT}")
         places[name] = run
     return places
+
+
+def _are_ends(runs: Sequence[list[Statement]], claims: Sequence[Section], plan: bool) -> bool:
+    """Whether two states are a start and a goal: that is asked, said, or what their headings leave."""
+    if "observed" in claims or ("see" in claims and not plan):
+        return False
+    said = "goal" in claims or "want" in claims
+    return plan or said or (runs[1][0].headed and (runs[0][0].headed or claims[1] != "start"))
 
 
 def _state(run: Sequence[Statement]) -> State:

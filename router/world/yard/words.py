@@ -72,7 +72,6 @@ AFTER_WAGON = words(
     "between leaves comes can out deepest innermost outermost frontmost farthest where which ist"
 )
 SMALL = frozenset("abcdef")
-LISTING = frozenset(":=,([|-")
 JOINS = frozenset(",.;:!?)]}|/\\-+&>=<\n")
 
 
@@ -103,7 +102,7 @@ def with_wagons(tokens: Sequence[str]) -> list[str]:
         if len(token) == 1 and token.isalpha():
             named = found[-1:] == ["the"] or (bool(found) and found[-1] in WAGON_NOUNS)
             follows = tokens[at + 1] if at + 1 < len(tokens) else "\n"
-            listed = follows in SMALL and token == "a" and at > 0 and _begins_list(tokens[at - 1])
+            listed = follows in SMALL and token == "a"
             named = (
                 named or listed or (found[-1:] != [] and found[-1] in WAGONS and (follows in JOINS or follows in SMALL))
             )
@@ -114,11 +113,6 @@ def with_wagons(tokens: Sequence[str]) -> list[str]:
         else:
             found.append(token.lower())
     return found
-
-
-def _begins_list(before: str) -> bool:
-    """Whether wagons in small letters may follow: after a track's number, or a mark."""
-    return before[-1].isdecimal() or before.lower() in NUMBERS or before in LISTING
 
 
 def _is_shouted(tokens: Sequence[str]) -> bool:

@@ -148,6 +148,16 @@ def test_the_state_is_said_and_read_again_every_few_moves():
         assert (voice.whole, told.anchored) == (times, times)
 
 
+def test_a_slip_of_the_tongue_on_the_way_is_not_gone_on_from():
+    class Slips(SimulatedVoice):
+        def say_all(self, prefixes):
+            return ["Track 1: empty. Track 2: empty. Track 3: A. Track 4: empty." for _ in prefixes]
+
+    text, told = answered("Track 1: A. 1 to 2, 2 to 1, 1 to 2, 2 to 1, 1 to 2", voice=Slips())
+    assert text.endswith("Track 1: empty. Track 2: A. Track 3: empty. Track 4: empty.")
+    assert told.anchored == 0
+
+
 def test_a_surprise_is_far_from_what_was_imagined():
     turn = "Track 1: A B. I moved 1 to 2. I now see: "
     text, told = answered(turn + "Track 1: A. Track 2: B.")

@@ -1,0 +1,74 @@
+"""What counting one request costs: `python -m bench.metrics`. Microseconds of one core; the least of five runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import timeit
+from collections.abc import Callable
+
+from router.accounts.bills import Bills
+from router.config.schema import HttpBackend, Price, Rules
+from router.telemetry.metrics import Metrics
+from router.telemetry.record import Attempt, Record
+
+TIMES = 20_000
+USAGE = {"prompt_tokens": 2006, "completion_tokens": 300, "prompt_tokens_details": {"cached_tokens": 1920}}
+
+
+LIBRARY = """
+import timeit
+from prometheus_client import Counter, Histogram
+from router.telemetry.metrics import SECONDS
+counter = Counter("a", "A counter.", ("label",)).labels("x")
+histogram = Histogram("b", "A histogram.", ("label",), buckets=SECONDS).labels("x")
+for title, update in (("counter", counter.inc), ("histogram", lambda: histogram.observe(0.3))):
+    print(f"one {title}: {1e6 * min(timeit.repeat(update, number=20000, repeat=5)) / 20000:.2f} µs", end=", ")
+"""
+"""The same numbers, looked up before, counted by the library."""
+
+
+def record() -> Record:
+    """A streamed answer of a priced backend, not yet settled."""
+    made = Record("1", "/v1/chat/completions", 1.0, key="me", harness="aider", route="code", backend="b", model="m")
+    made.stream, made.status, made.decided, made.asked, made.first, made.ended = True, 200, 1.1, 1.2, 2.0, 3.0
+    made.attempts = [Attempt("b", model="m", asked=1.2, ended=3.0)]
+    made.usage = USAGE
+    return made
+
+
+def _each(work: Callable[[], object]) -> float:
+    return 1e6 * min(timeit.repeat(work, number=TIMES, repeat=5)) / TIMES
+
+
+def main() -> None:
+    """Print them."""
+    backend = HttpBackend(url="http://127.0.0.1:1/v1", price=Price(input=2.0, output=8.0, cached=0.2))
+    bills, metrics = Bills(Rules(version=1, backends={"b": backend})), Metrics()
+    settled = record()
+    bills.settle(settled)
+    metrics.count(settled)
+
+    def settle() -> None:
+        settled.tokens = settled.cost = None
+        bills.settle(settled)
+
+    for title, work in {"tokens and money": settle, "metrics": lambda: metrics.count(settled)}.items():
+        print(f"{title}: {_each(work):.1f} µs a request")
+    print(f"one counter: {_each(lambda: metrics.reloads.add('applied')):.2f} µs, ", end="")
+    cell = metrics.duration.cell("code", "b")
+    print(f"one histogram: {_each(lambda: metrics.duration.observe(cell, 0.3)):.2f} µs")
+    for title, environment in {"in one process": {}, "in several": {"PROMETHEUS_MULTIPROC_DIR": "folder"}}.items():
+        with tempfile.TemporaryDirectory() as folder:
+            said = dict.fromkeys(environment, folder)
+            command = [sys.executable, "-c", LIBRARY]
+            done = subprocess.run(command, env={**os.environ, **said}, capture_output=True, text=True, check=True)
+        print(f"prometheus_client {title}: {done.stdout.strip()}")
+    page = min(timeit.repeat(lambda: metrics.page([]), number=20, repeat=3)) / 20
+    print(f"the page: {1e3 * page:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

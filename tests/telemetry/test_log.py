@@ -1,0 +1,63 @@
+"""The line of a request, for people and for machines."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+
+import pytest
+
+from router.telemetry import log
+from router.telemetry.log import RequestLog, as_json, as_text
+from router.telemetry.record import Attempt, Cost, Tokens
+from tests.telemetry.test_metrics import record
+
+
+def test_a_person_reads_where_it_went_how_long_it_took_and_what_it_cost():
+    tried = [Attempt("gone", reason="connect"), Attempt("coder")]
+    line = as_text(0.0, record(attempts=tried, first=100.25, tokens=Tokens(2006, 300), cost=Cost(0.0012, "reported")))
+    assert line.split("  ")[1:] == [
+        "200",
+        "code → coder",
+        "after gone (connect)",
+        "2.0 s",
+        "first 250.0 ms",
+        "2,006 + 300 tokens",
+        "US$ 0.001200",
+        "aider/me",
+        "1",
+    ]
+
+
+def test_a_machine_reads_the_same_as_json():
+    said = json.loads(as_json(1.0, record(tokens=Tokens(5, 2), cost=Cost(0.5, "power"), cache="miss")))
+    assert (said["route"], said["backend"], said["attempts"]) == ("code", "coder", [["coder", None]])
+    assert (said["input"], said["usd"], said["source"], said["cache"]) == (5, 0.5, "power", "miss")
+
+
+@pytest.mark.parametrize("model", ["two\nlines", "half \ud800 a pair", "\x1b[31mred"])
+def test_a_name_that_a_client_made_up_stays_on_its_line(model: str):
+    for line in (as_text(0.0, record(route=model)), as_json(0.0, record(model=model))):
+        assert len(line.splitlines()) == 1 and "\x1b" not in line
+        line.encode()
+
+
+def test_what_is_not_priced_is_said():
+    assert "unpriced" in as_text(0.0, record(tokens=Tokens(1, 1)))
+
+
+def test_lines_are_written_together_and_a_flood_is_counted(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(log, "MOST_WAITING", 3)
+    sink = io.StringIO()
+
+    async def flood() -> None:
+        lines = RequestLog(machine=True, sink=sink)
+        for _ in range(5):
+            lines.add(record())
+        assert not sink.getvalue()
+        await asyncio.sleep(3 * log.PAUSE)
+
+    asyncio.run(flood())
+    *lines, last = sink.getvalue().splitlines()
+    assert len(lines) == 3 and last == "(2 requests were too many to be logged)"
