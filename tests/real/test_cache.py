@@ -335,3 +335,23 @@ def test_the_memory_is_bounded(server: Upstream) -> None:
         state = json.loads(proxy.get("/api/cache")[1])["memory"]
         assert 0 < state["entries"] <= 8
         assert results(proxy, bodies[-1], bodies[0]) == ["hit", "miss"]
+
+
+def test_an_answer_of_the_cache_costs_nothing_and_is_told_as_saved(server: Upstream) -> None:
+    rules = f'version: 1\nbackends: {{b: {{url: "{server.url}", model: m, price: {{input: 100, output: 1000}}}}}}\n'
+    with signalbox(rules + "routes: [{name: r, to: b, cache: 1h}]\n") as proxy:
+        body = question()
+        costs = [chat(proxy, body)[1]["x-signalbox-cost-usd"] for _ in range(3)]
+        assert [float(cost) for cost in costs] == [0.0025, 0, 0]
+        assert results(proxy, streamed(body)) == ["hit"]
+
+        def total(name: str) -> float:
+            lines = [line for line in proxy.get("/metrics")[1].splitlines() if line.startswith(name)]
+            return sum(float(line.split()[-1]) for line in lines)
+
+        assert total("signalbox_spend_usd_total") == 0.0025
+        assert total("signalbox_saved_usd_total") == pytest.approx(3 * 0.0025)
+        assert total("signalbox_tokens_total") == 7
+        assert total("signalbox_attempts_total") == 1
+        assert total('signalbox_cache_requests_total{result="hit",route="r"}') == 3
+        assert total('signalbox_cache_requests_total{result="miss",route="r"}') == 1
