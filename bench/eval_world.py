@@ -113,8 +113,8 @@ def _evaluated(measures: Measures, fraction: int) -> tuple[list[str], list[str]]
         "## In users' words\n\n"
         "Whole messages (a state, moves or a goal, a question) through reading, encoder, transition and decoder, in "
         "phrasings that no training of the model contained, each set written by somebody who did not know the reader. "
-        "The reader, which is no trained part, was improved while looking at all four; docs/world.md tells how each "
-        "set fared at first sight.\n\n" + _words_table(words),
+        "The reader, which is no trained part, was improved while looking at all four; docs/world.md tells how two "
+        "of them fared before that.\n\n" + _words_table(words),
         "Hardest styles: "
         + (", ".join(f"{style} ({1 - share:.0%} right)" for style, share in _worst(words)) or "none failed")
         + ".",

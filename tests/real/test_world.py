@@ -78,8 +78,8 @@ def up(proxy: Signalbox, backend: str = "tofy", patience: float = 30) -> None:
 
 
 def children(proxy: Signalbox, backend: str) -> list[int]:
-    """Processes of that backend: their command line ends with its name."""
-    found = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    """Processes of that backend: their command line, at whatever width of the terminal, ends with its name."""
+    found = subprocess.run(["ps", "-ewwo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in found.splitlines()]
     wanted = f"router.backends.world.child {backend}"
     return [int(pid) for pid, parent, words in rows if int(parent) == proxy.process.pid and words.endswith(wanted)]
