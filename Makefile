@@ -17,7 +17,7 @@ COMPILING = kill -0 $$(cat $(VENV)/llama.pid 2>/dev/null) 2>/dev/null
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF
 export CMAKE_ARGS
 
-.PHONY: run test lint bench bench-world eval-task eval-world train-world test-training llama llama-meanwhile install clean help
+.PHONY: run test lint servers bench bench-cache bench-world eval-task eval-world train-world test-training llama llama-meanwhile install clean help
 
 run: install  ## install and serve; ARGS="--port 4001 --rules my.yaml" are passed on
 	@if $(BIN)/signalbox extras $(ARGS) | grep -q gguf; then $(MAKE) --no-print-directory llama-meanwhile; fi
@@ -59,7 +59,17 @@ $(VENV)/.dev: $(VENV)/.llama
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-test: $(VENV)/.dev  ## run the tests; ARGS="-k name" are passed to pytest
+# Debian's packages start their servers as services; the tests start their own, so these are switched off.
+SERVERS := redis-server
+servers:  ## the servers that the tests start: Redis, from Debian's packages (as root, or with sudo)
+	@missing=; for server in $(SERVERS); do command -v $$server >/dev/null || missing="$$missing $$server"; done; \
+	if test -n "$$missing"; then \
+	  echo "Installing$$missing"; \
+	  as_root=; test "$$(id -u)" = 0 || as_root=sudo; \
+	  { $$as_root apt-get -qq update && $$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install --no-install-recommends $$missing >/dev/null; } \
+	  || echo "Not installed:$$missing. Their tests are skipped."; fi
+
+test: $(VENV)/.dev servers  ## run the tests; ARGS="-k name" are passed to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev  ## formatting, lint, types
@@ -67,6 +77,9 @@ lint: $(VENV)/.dev  ## formatting, lint, types
 
 bench: $(VENV)/.installed  ## side by side with nginx and LiteLLM; wants the machine to itself, some minutes
 	@$(BIN)/python -m bench.run $(ARGS)
+
+bench-cache: $(VENV)/.dev  ## what a cached answer costs, from memory and from Redis
+	@$(BIN)/python -m bench.cache $(ARGS)
 
 eval-task: $(VENV)/.installed  ## how well the `task` signal does: confusion tables
 	@$(BIN)/python -m bench.eval_task

@@ -147,7 +147,9 @@ def _visit(
     if settings is None or settings.cache is None:
         return None
     private = decision.private or state.rulebook.rules.backends[backend.name].private is True
-    return box.cache.visit(settings.cache, decision.route, private, signals, backend, call, record)
+    similar = settings.cache.similar
+    embedder = state.backends.get(similar.backend) if similar is not None else None
+    return box.cache.visit(settings.cache, decision.route, private, signals, backend, call, record, embedder)
 
 
 async def _from_cache(exchange: Exchange, visit: Visit, meter: Meter, hide_usage: bool) -> bool:

@@ -148,6 +148,8 @@ def _trace(headers: RawHeaders, record: Record) -> None:
     )
     if record.cache:
         headers.append((b"x-signalbox-cache", record.cache.encode("ascii")))
+    if record.similarity:
+        headers.append((b"x-signalbox-similarity", b"%.4f" % record.similarity))
     if record.cost is not None:
         headers.append((b"x-signalbox-cost-usd", b"%.9f" % record.cost.usd))
 

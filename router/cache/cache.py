@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from router.backends.contract import Backend, Call
 from router.cache.address import parse_address
 from router.cache.flight import Flights
 from router.cache.guard import GuardedRedis
-from router.cache.key import Unkeyable, key_of
+from router.cache.key import Key, Unkeyable, key_of
 from router.cache.memory import MemoryStore
+from router.cache.similar import Likeness, Neighbours, last_turn, without_last_turn
 from router.cache.store import Store
 from router.cache.visit import Visit
 from router.cache.wish import allows, wish_of
@@ -37,6 +39,8 @@ class Cache:
         self.store = open_store(url, limit, on_failure)
         self.memory = self.store if isinstance(self.store, MemoryStore) else MemoryStore(limit)
         self.flights = Flights()
+        self.neighbours: dict[str, Neighbours] = {}
+        """By route: questions whose answers are kept, for those that also take the answer to a similar one."""
         self.results: Counter[str] = Counter()
         """Requests by their record's `cache`."""
         self._open = False
@@ -63,27 +67,29 @@ class Cache:
         return gone if self.store is self.memory else gone + await self.store.clear(route)
 
     def visit(
-        self, policy: Policy, route: str, private: bool, signals: Signals, backend: Backend, call: Call, record: Record
+        self,
+        policy: Policy,
+        route: str,
+        private: bool,
+        signals: Signals,
+        backend: Backend,
+        call: Call,
+        record: Record,
+        embedder: Backend | None,
     ) -> Visit | None:
         """This request at the cache, before this backend; None, and `bypass` in the record, where its answer is not to
-        be kept. `private`: not beyond the client's key, and not beyond this process. Raises Refusal."""
+        be kept. `private`: not beyond the client's key, and not beyond this process. `embedder`: of `similar`. Raises
+        Refusal."""
         record.cache = "bypass"
         wish = wish_of(signals.envelope)
         if wish == "bypass" or not isinstance(call.body, bytes) or not allows(policy, signals, call.data):
             return None
         everyone = policy.scope == "everyone" and not private
+        who = {"backend": backend.name, "client": record.key, "everyone": everyone}
+        key_for = partial(key_of, route, call.path, call.query, call.headers, **who)
         try:
-            key = key_of(
-                route,
-                call.path,
-                call.query,
-                call.headers,
-                call.data,
-                backend=backend.name,
-                revision=policy.revision,
-                client=record.key,
-                everyone=everyone,
-            )
+            key = key_for(call.data, revision=policy.revision)
+            likeness = self._likeness(policy, route, embedder, call, key_for) if embedder is not None else None
         except Unkeyable:
             return None
         options = call.data.get("stream_options")
@@ -98,4 +104,18 @@ class Cache:
             refresh=wish == "refresh",
             shared=everyone,
             gives_usage=isinstance(options, dict) and options.get("include_usage") is True,
+            likeness=likeness,
         )
+
+    def _likeness(
+        self, policy: Policy, route: str, embedder: Backend, call: Call, key_for: Callable[..., Key]
+    ) -> Likeness | None:
+        """None where the request has no question that may vary. Raises Unkeyable."""
+        settings, text = policy.similar, last_turn(call.path, call.data)
+        if settings is None or text is None:
+            return None
+        neighbours = self.neighbours.get(route)
+        if neighbours is None or neighbours.limit != settings.entries:
+            neighbours = self.neighbours[route] = Neighbours(settings.entries)
+        frame = key_for(without_last_turn(call.data), revision=f"{policy.revision} {embedder.fingerprint}")
+        return Likeness(settings, neighbours, embedder, frame, text)

@@ -11,6 +11,7 @@ from router.cache.completeness import is_complete
 from router.cache.entry import Entry
 from router.cache.flight import Flight, Flights
 from router.cache.key import Key, repeats_a_key
+from router.cache.similar import Likeness
 from router.cache.store import Store
 from router.config.schema import Cache as Policy
 from router.telemetry.record import Record
@@ -44,6 +45,8 @@ class Visit:
     """Clients with different keys share the entry."""
     gives_usage: bool
     """What is sent upstream asks for the usage of a stream."""
+    likeness: Likeness | None = None
+    """Where the answer to a similar question will do."""
 
     async def look(self) -> Answer | None:
         """The answer that was kept, in the caller's form."""
@@ -55,6 +58,20 @@ class Visit:
         answer = self._replay(value)
         if answer is not None:
             self.record.cache = "hit"
+        elif self.likeness is not None:
+            answer = await self._similar(self.likeness)
+        return answer
+
+    async def _similar(self, likeness: Likeness) -> Answer | None:
+        found = await likeness.nearest()
+        if found is None:
+            return None
+        key, cosine = found
+        answer = self._replay(await self.store.get(key))
+        if answer is None:
+            likeness.neighbours.forget(key)
+        else:
+            self.record.cache, self.record.similarity = "similar", cosine
         return answer
 
     async def ask(self, call: Call) -> Answer:
@@ -120,6 +137,8 @@ class Visit:
             value = await asyncio.to_thread(self._packed, body) if large else self._packed(body)
             if value is not None:
                 await self.store.put(self.key, value, self.policy.ttl)
+                if self.likeness is not None:
+                    self.likeness.remember(self.key)
         await self.store.unlock(self.key)
 
     def _may_keep(self, flight: Flight, size: int) -> bool:

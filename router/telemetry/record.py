@@ -88,6 +88,8 @@ class Record:
     """As the backend told it, in its own words."""
     finish_reason: str | None = None
     cache: CacheResult = ""
+    similarity: float = 0.0
+    """Cosine of this question's embedding with that of the one whose answer was given; 0 for all but `similar`."""
     tokens: Tokens | None = None
     """None where nothing was generated for this request: a refusal, a hit of the cache."""
     cost: Cost | None = None
