@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from router.accounts.bills import Bills
 from router.accounts.keys import Keys
@@ -18,15 +19,21 @@ from router.backends.contract import Backend
 from router.backends.registry import build
 from router.config.facts import Facts
 from router.config.problems import RulesError
+from router.config.provider import provider_of, server_of
 from router.config.watch import Watcher
 from router.routing.rulebook import Rulebook, open_rules, read_rules
 from router.routing.session import Sessions
 from router.settings import Settings
+from router.telemetry.conventions import Provider
 from router.telemetry.log import RequestLog
 from router.telemetry.metrics import Metrics
 from router.telemetry.record import Record
 from router.telemetry.store import Gauge
+from router.telemetry.tracing import open_spans
 from router.telemetry.workers import Workers
+
+if TYPE_CHECKING:
+    from router.telemetry.spans import Spans
 
 __all__ = ["Box", "State"]
 
@@ -64,6 +71,8 @@ class Box:
     workers: Workers = field(init=False)
     lines: RequestLog | None = None
     """None where requests are not logged."""
+    spans: Spans | None = None
+    """None where no traces are wanted."""
     rejected: str | None = None
     """Why the rules file on disk is not the one in force; None when it is."""
     reloaded: float = field(default_factory=time.time)
@@ -83,6 +92,7 @@ class Box:
         self.state = self._state(self.rulebook, {})
         self.ledger = await asyncio.to_thread(self._open_ledger)
         await self.workers.open()
+        self.spans = await asyncio.to_thread(open_spans, self._provider)
         for backend in self.state.backends.values():
             await backend.start()
         loaded = self.rulebook.loaded
@@ -100,6 +110,8 @@ class Box:
             await backend.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
         await self.workers.close()
+        if self.spans is not None:
+            await asyncio.to_thread(self.spans.close)
         if self.lines is not None:
             self.lines.write()
         if self.ledger is not None:
@@ -135,6 +147,8 @@ class Box:
             self.ledger.add(record)
         if self.lines is not None:
             self.lines.add(record)
+        if self.spans is not None:
+            self.spans.end(record)
 
     def _open_ledger(self) -> Ledger | None:
         settings = self.settings
@@ -144,6 +158,12 @@ class Box:
         except (OSError, sqlite3.Error) as error:
             log.warning("there is no ledger of requests: %s (%s)", folder, error)
             return None
+
+    def _provider(self, backend: str) -> Provider:
+        spec = self.state.rulebook.rules.backends.get(backend)
+        if spec is None:  # the rules were changed meanwhile
+            return Provider("unknown")
+        return Provider(provider_of(spec), *server_of(spec), in_process=spec.kind in ("gguf", "world"))
 
     def why_not_ready(self) -> list[str]:
         """Empty when at least one backend can serve; else a sentence for each."""

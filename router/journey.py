@@ -57,6 +57,8 @@ async def travel(
     record.decided = perf_counter()
     record.route, record.stream, record.harness = decision.route, signals.stream, signals.harness
     record.rejected = decision.rejected
+    if record.trace is not None:
+        record.trace.asked(envelope.data, signals.model, signals.session, decision.private)
     order = decision.order
     if not order:
         raise _no_candidate(state, decision)
@@ -67,6 +69,8 @@ async def travel(
         attempt = Attempt(name, model=record.model)
         record.attempts.append(attempt)
         call = prepare(state, envelope, signals, decision, backend, upload)
+        if record.trace is not None:
+            call.headers = record.trace.onward(call.headers)
         last = name is order[-1] or (upload is not None and upload.touched)
         if await _attempt(exchange, backend, call, meter, attempt, last, _hides_usage(envelope, signals)):
             if signals.tools:

@@ -49,6 +49,8 @@ async def relay(exchange: Exchange, answer: Answer, meter: Meter, hide_usage: bo
     record.status = answer.status
     if kind.startswith(b"application/json") or answer.status >= 400:
         body = await answer.read()
+        if record.trace is not None and record.trace.captures and not encoded:
+            record.trace.heard(body)
         if answer.status == 200 and not encoded:
             record.usage, record.finish_reason = usage_of(body)
             meter.told()
@@ -75,7 +77,7 @@ async def relay(exchange: Exchange, answer: Answer, meter: Meter, hide_usage: bo
 class _Stream:
     """An answer on its way through. The head goes out with the first bytes: before them, another may answer."""
 
-    __slots__ = ("_came", "_exchange", "_headers", "_kept", "_length", "_record", "_status", "_watch")
+    __slots__ = ("_came", "_exchange", "_headers", "_kept", "_length", "_record", "_status", "_trace", "_watch")
 
     def __init__(
         self,
@@ -91,6 +93,7 @@ class _Stream:
         self._headers = headers
         self._record = record
         self._watch = watch
+        self._trace = record.trace if watch is not None and record.trace and record.trace.captures else None
         self._length = length
         self._came = 0
         self._kept: list[bytes] = []
@@ -107,6 +110,8 @@ class _Stream:
             if self._came < KEPT:
                 self._kept.append(data)
             self._came += len(data)
+            if self._trace is not None:
+                self._trace.heard(data)
             data = watch.feed(data)
         if data:
             self._send(data)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Literal
 
+from router.telemetry.trace import Trace
+
 __all__ = ["Attempt", "CacheResult", "Cost", "Outcome", "Record", "Tokens"]
 
 Outcome = Literal["ok", "refused", "failed", "cancelled", "broken"]
@@ -97,6 +99,8 @@ class Record:
     saved: float = 0.0
     """US dollars that the baseline, or for a hit of the cache the asking itself, would have cost more."""
     outcome: Outcome = "ok"
+    trace: Trace | None = None
+    """None where there are no traces."""
 
     @property
     def worked(self) -> float:
