@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from router.accounts.bills import Bills
@@ -77,12 +78,15 @@ class Box:
     """Why the rules file on disk is not the one in force; None when it is."""
     reloaded: float = field(default_factory=time.time)
     """When the rules in force were put in force, seconds of the epoch."""
+    reload_seconds: float = 0.0
+    """What it took, from the content read to the backends started; 0 before the first time."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.settings.keys)
         self.metrics.add(*gauges(self))
+        self.metrics.knows, self.metrics.before = self._knows, self._count_work
         self.workers = Workers(self.metrics.told)
         if self.settings.log in ("debug", "info"):
             self.lines = RequestLog(machine=self.settings.logs_json)
@@ -120,6 +124,7 @@ class Box:
     async def reload(self, rulebook: Rulebook) -> None:
         """Put new rules in force between two requests. A backend whose settings are unchanged lives on, with its
         connections, its loaded model and what it has learned; one that is gone closes when its answers have ended."""
+        self._count_work()  # of backends that go
         old = self.state.backends
         state = self._state(rulebook, old)
         fresh = [backend for name, backend in state.backends.items() if backend is not old.get(name)]
@@ -159,6 +164,17 @@ class Box:
             log.warning("there is no ledger of requests: %s (%s)", folder, error)
             return None
 
+    def _knows(self, backend: str, model: str) -> bool:
+        facts = self.state.facts.get(backend)
+        return facts is not None and (model == facts.model or model in facts.models)
+
+    def _count_work(self) -> None:
+        """What models in process have computed since the last time."""
+        for name, backend in self.state.backends.items():
+            if backend.work is not None:
+                for counter, amount in zip(self.metrics.work, backend.work.take(), strict=True):
+                    counter.add(name, by=amount)
+
     def _provider(self, backend: str) -> Provider:
         spec = self.state.rulebook.rules.backends.get(backend)
         if spec is None:  # the rules were changed meanwhile
@@ -196,6 +212,7 @@ class Box:
 
     async def _watch(self, watcher: Watcher) -> None:
         async for content in watcher:
+            began = perf_counter()
             try:
                 # Off the loop: a long file takes tens of milliseconds to parse.
                 rulebook = await asyncio.to_thread(read_rules, content, watcher.path, os.environ)
@@ -206,7 +223,7 @@ class Box:
                 log.exception("the new rules could not be put in force")
                 self._reject(f"{type(error).__name__}: {error}")
             else:
-                self.rejected = None
+                self.rejected, self.reload_seconds = None, perf_counter() - began
                 self.metrics.reloads.add("applied")
 
     async def _look_around(self) -> None:
@@ -232,6 +249,16 @@ def gauges(box: Box) -> Iterator[Gauge]:
     def queues(what: str) -> Callable[[], Iterator[tuple[tuple[str, ...], float]]]:
         return lambda: (((name,), float(getattr(backend.slots, what))) for name, backend in box.state.backends.items())
 
+    def slots() -> Iterator[tuple[tuple[str, ...], float]]:
+        for name, backend in box.state.backends.items():
+            if backend.slots.parallel is not None:
+                yield (name,), float(backend.slots.parallel)
+
+    def loads() -> Iterator[tuple[tuple[str, ...], float]]:
+        for name, backend in box.state.backends.items():
+            if backend.work is not None and backend.work.load_seconds:
+                yield (name,), backend.work.load_seconds
+
     def revision() -> Iterator[tuple[tuple[str, ...], float]]:
         loaded = box.rulebook.loaded
         yield (loaded.digest[:12] if loaded is not None else "found",), 1.0
@@ -241,6 +268,15 @@ def gauges(box: Box) -> Iterator[Gauge]:
     )
     yield Gauge("signalbox_backend_busy", "Requests that a backend works on.", ("backend",), queues("busy"))
     yield Gauge("signalbox_queue_depth", "Requests that wait for a backend.", ("backend",), queues("waiting"))
+    yield Gauge("signalbox_backend_slots", "Requests that a backend may work on at once.", ("backend",), slots)
+    yield Gauge("signalbox_model_load_seconds", "What loading a model in process took.", ("backend",), loads, "most")
+    yield Gauge(
+        "signalbox_config_reload_seconds",
+        "What putting the last change of the rules in force took; 0 before the first.",
+        (),
+        lambda: [((), box.reload_seconds)],
+        "most",
+    )
     yield Gauge(
         "signalbox_config_valid",
         "1 when the rules file on disk is the one in force.",

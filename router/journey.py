@@ -51,6 +51,7 @@ async def travel(
     box: Box, exchange: Exchange, envelope: Envelope, record: Record, upload: Upload | None = None
 ) -> None:
     """Answer one request. Raises Refusal when the answer is an error of ours."""
+    record.read = perf_counter()
     state = box.state
     signals = Signals(envelope)
     decision = decide(box, state, signals)
@@ -65,7 +66,7 @@ async def travel(
     meter = Meter(state.bills, record, lambda: signals.tokens)
     for name in order:
         backend = state.backends[name]
-        record.backend, record.model = name, backend.facts.model or signals.model
+        record.backend, record.model = name, _model_for(state, signals, backend) or signals.model
         attempt = Attempt(name, model=record.model)
         record.attempts.append(attempt)
         call = prepare(state, envelope, signals, decision, backend, upload)
@@ -165,7 +166,7 @@ async def _attempt(
     answer = None
     try:
         answer = await backend.ask(call)
-        record.answered = perf_counter()
+        record.answered = attempt.answered = perf_counter()
         if answer.status in TRY_ANOTHER and not last:
             _failed(attempt, f"status {answer.status}", f"answered with status {answer.status}")
             return False
@@ -181,7 +182,7 @@ async def _attempt(
         exchange.cut()
         return True
     finally:
-        attempt.ended = perf_counter()
+        attempt.ended, attempt.queued = perf_counter(), call.queued
         if answer is not None:
             answer.abort()
 

@@ -49,6 +49,7 @@ async def relay(exchange: Exchange, answer: Answer, meter: Meter, hide_usage: bo
     record.status = answer.status
     if kind.startswith(b"application/json") or answer.status >= 400:
         body = await answer.read()
+        record.received = perf_counter()
         if record.trace is not None and record.trace.captures and not encoded:
             record.trace.heard(body)
         if answer.status == 200 and not encoded:
@@ -66,6 +67,7 @@ async def relay(exchange: Exchange, answer: Answer, meter: Meter, hide_usage: bo
     stream = _Stream(exchange, answer.status, headers, record, watch, _length(answer))
     try:
         await answer.pipe(stream.take, exchange.ready)
+        record.received = perf_counter()
         stream.end()
     finally:
         if watch is not None:

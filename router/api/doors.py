@@ -80,6 +80,7 @@ class ApiDoors:
             self._refuse(exchange, path, record, refusal)
         except asyncio.CancelledError:
             record.outcome = "cancelled"
+            record.cancelled_by = "client" if exchange.disconnected else "shutdown"
             record.status = record.status or 499
             exchange.cut()
             raise

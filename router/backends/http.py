@@ -67,7 +67,7 @@ class HttpBackend(Backend):
     async def ask(self, call: Call) -> Answer:
         """Relay the call. An error status is an answer too: whoever asked judges it."""
         slots = self.slots
-        await slots.take()
+        call.queued = await slots.take()
         try:
             if isinstance(call.body, bytes):
                 response = await self.pool.send(self._head(call, len(call.body)), call.body)

@@ -68,7 +68,7 @@ class LitellmBackend(Backend):
             raise BackendError("refused", f"{self.name} does not serve {call.path}", status=404)
         refuse_unsendable(call.data)
         await self._ready()
-        await self.slots.take()
+        call.queued = await self.slots.take()
         try:
             if call.stream and call.path != "/v1/embeddings":
                 return await self._stream(call)  # gives the slot back at its end

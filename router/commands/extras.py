@@ -1,4 +1,4 @@
-"""`signalbox extras`: what must be installed beside the base for these rules and this environment. `make run` asks it."""
+"""`signalbox extras`: what these rules and this environment need beside the base. `make run` asks it."""
 
 from __future__ import annotations
 
