@@ -84,7 +84,7 @@ class Box:
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.keys = Keys(self.settings.keys)
+        self.keys = Keys({alias: key.get_secret_value() for alias, key in self.settings.keys.items()})
         self.metrics.add(*gauges(self))
         self.metrics.knows, self.metrics.before = self._knows, self._count_work
         self.workers = Workers(self.metrics.told)
@@ -117,7 +117,7 @@ class Box:
         if self.spans is not None:
             await asyncio.to_thread(self.spans.close)
         if self.lines is not None:
-            self.lines.write()
+            await asyncio.to_thread(self.lines.close)
         if self.ledger is not None:
             await asyncio.to_thread(self.ledger.close)
 

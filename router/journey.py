@@ -189,7 +189,8 @@ async def _attempt(
 
 def _failed(attempt: Attempt, reason: str, message: str, retry_after: float | None = None) -> None:
     attempt.reason, attempt.message, attempt.retry_after = reason, message, retry_after
-    log.info("%s failed: %s", attempt.backend, message)
+    # The line of the request tells the reason. The words may be a provider's, and repeat what was asked.
+    log.debug("%s failed: %s", attempt.backend, message)
 
 
 def _no_candidate(state: State, decision: Decision) -> Refusal:
