@@ -10,6 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/signalbox/wheels
 LLAMA := $(shell sed -n 's/^llama[-_]cpp[-_]python==//p' constraints.txt)
 WHEEL = ls $(CACHE)/llama_cpp_python-$(LLAMA)-*.whl >/dev/null 2>&1
+PHOENIX := 20.26.1
 COMPILER = command -v g++ >/dev/null && command -v cmake >/dev/null
 NO_COMPILER = llama.cpp needs a C++ compiler and cmake: apt-get install g++ cmake.
 COMPILING = kill -0 $$(cat $(VENV)/llama.pid 2>/dev/null) 2>/dev/null
@@ -17,10 +18,12 @@ COMPILING = kill -0 $$(cat $(VENV)/llama.pid 2>/dev/null) 2>/dev/null
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF
 export CMAKE_ARGS
 
-.PHONY: run test lint servers bench bench-cache bench-world eval-task eval-world train-world test-training llama llama-meanwhile install clean help
+.PHONY: run test lint servers bench bench-cache bench-world eval-task eval-world train-world test-training test-phoenix llama llama-meanwhile otel install clean help
 
 run: install  ## install and serve; ARGS="--port 4001 --rules my.yaml" are passed on
-	@if $(BIN)/signalbox extras $(ARGS) | grep -q gguf; then $(MAKE) --no-print-directory llama-meanwhile; fi
+	@extras=" $$($(BIN)/signalbox extras $(ARGS) | tr '\n' ' ')"; \
+	case "$$extras" in *" otel "*) $(MAKE) --no-print-directory otel;; esac; \
+	case "$$extras" in *" gguf "*) $(MAKE) --no-print-directory llama-meanwhile;; esac
 	@exec $(BIN)/signalbox serve $(ARGS)
 
 install: $(VENV)/.installed
@@ -52,6 +55,13 @@ $(VENV)/.llama: $(VENV)/.installed
 	  mkdir -p $(CACHE) && $(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps \
 	    --no-binary llama-cpp-python --wheel-dir $(CACHE) llama-cpp-python==$(LLAMA); fi
 	@$(PIP) $$(ls $(CACHE)/llama_cpp_python-$(LLAMA)-*.whl | head -n 1)
+	@touch $@
+
+otel: $(VENV)/.otel  ## what traces need, for OTEL_EXPORTER_OTLP_ENDPOINT
+
+$(VENV)/.otel: $(VENV)/.installed
+	@echo "Installing what traces need"
+	@$(PIP) --editable '.[otel]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.llama
@@ -101,8 +111,18 @@ $(VENV)/.train: $(VENV)/.dev
 	@$(PIP) --editable '.[train]'
 	@touch $@
 
+# Phoenix is large (850 MB) and brings its own versions of much, so it has an environment of its own.
+test-phoenix: $(VENV)/.dev .venv-phoenix/.installed  ## the test of traces against a real Phoenix server; installs it
+	@$(BIN)/python -m pytest tests/real/test_phoenix.py $(ARGS)
+
+.venv-phoenix/.installed:
+	@echo "Installing Phoenix into .venv-phoenix (about two minutes)"
+	@test -x .venv-phoenix/bin/python || $(PYTHON) -m venv .venv-phoenix
+	@.venv-phoenix/bin/python -m pip --disable-pip-version-check install --quiet arize-phoenix==$(PHOENIX)
+	@touch $@
+
 clean:  ## remove the environment; the compiled wheel stays in $(CACHE)
-	rm -rf $(VENV) .venv-bench *.egg-info
+	rm -rf $(VENV) .venv-bench .venv-phoenix *.egg-info
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from router.accounts.bills import Bills
 from router.config.schema import HttpBackend, Price, Rules
+from router.telemetry.conventions import Provider
+from router.telemetry.log import as_json, as_text
 from router.telemetry.metrics import Metrics
 from router.telemetry.record import Attempt, Record
 
@@ -34,9 +36,31 @@ def record() -> Record:
     """A streamed answer of a priced backend, not yet settled."""
     made = Record("1", "/v1/chat/completions", 1.0, key="me", harness="aider", route="code", backend="b", model="m")
     made.stream, made.status, made.decided, made.asked, made.first, made.ended = True, 200, 1.1, 1.2, 2.0, 3.0
-    made.attempts = [Attempt("b", model="m", asked=1.2, ended=3.0)]
+    made.read, made.answered, made.received = 1.05, 1.9, 2.99
+    made.attempts = [Attempt("b", model="m", asked=1.2, answered=1.9, ended=3.0)]
     made.usage = USAGE
     return made
+
+
+def _traces(settled: Record) -> dict[str, Callable[[], object]]:
+    """Beginning and ending a trace, where the extra is installed; the export has a thread of its own."""
+    try:
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+        from router.telemetry.spans import Spans
+    except ImportError:
+        return {}
+    exporter = InMemorySpanExporter()
+    exporter.shutdown()  # keeps nothing
+    spans = Spans(lambda _: Provider("openai", "api.openai.com", 443), {}, exporter)
+
+    def trace() -> None:
+        settled.trace = spans.begin([])
+        settled.trace.asked({"temperature": 0.5}, "auto", "session", False)
+        settled.trace.onward([])
+        spans.end(settled)
+
+    return {"a trace": trace}
 
 
 def _each(work: Callable[[], object]) -> float:
@@ -55,7 +79,14 @@ def main() -> None:
         settled.tokens = settled.cost = None
         bills.settle(settled)
 
-    for title, work in {"tokens and money": settle, "metrics": lambda: metrics.count(settled)}.items():
+    works = {
+        "tokens and money": settle,
+        "metrics": lambda: metrics.count(settled),
+        "a line of the log as text": lambda: as_text(1e9, settled),
+        "as JSON": lambda: as_json(1e9, settled),
+        **_traces(settled),
+    }
+    for title, work in works.items():
         print(f"{title}: {_each(work):.1f} µs a request")
     print(f"one counter: {_each(lambda: metrics.reloads.add('applied')):.2f} µs, ", end="")
     cell = metrics.duration.cell("code", "b")

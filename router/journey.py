@@ -53,27 +53,34 @@ async def travel(
     box: Box, exchange: Exchange, envelope: Envelope, record: Record, upload: Upload | None = None
 ) -> None:
     """Answer one request. Raises Refusal when the answer is an error of ours."""
+    record.read = perf_counter()
     state = box.state
     signals = Signals(envelope)
     decision = decide(box, state, signals)
     record.decided = perf_counter()
     record.route, record.stream, record.harness = decision.route, signals.stream, signals.harness
     record.rejected = decision.rejected
+    if record.trace is not None:
+        record.trace.asked(envelope.data, signals.model, signals.session, decision.private)
     order = decision.order
     if not order:
         raise _no_candidate(state, decision)
     meter = Meter(state.bills, record, lambda: signals.tokens)
     for name in order:
         backend = state.backends[name]
-        record.backend, record.model = name, backend.facts.model or signals.model
+        record.backend, record.model = name, _model_for(state, signals, backend) or signals.model
         attempt = Attempt(name, model=record.model)
         call = prepare(state, envelope, signals, decision, backend, upload)
         visit = _visit(box, state, signals, decision, backend, call, record)
         last = name is order[-1] or (upload is not None and upload.touched)
         hide_usage = _hides_usage(envelope, signals)
-        if (visit is not None and await _from_cache(exchange, visit, meter, hide_usage)) or await _attempt(
-            exchange, backend if visit is None else visit, call, meter, attempt, last, hide_usage
-        ):
+        answered = visit is not None and await _from_cache(exchange, visit, meter, hide_usage)
+        if not answered:
+            if record.trace is not None:
+                call.headers = record.trace.onward(call.headers)
+            asked = backend if visit is None else visit
+            answered = await _attempt(exchange, asked, call, meter, attempt, last, hide_usage)
+        if answered:
             if signals.tools:
                 box.sessions.put(_session(signals), name)
             return
@@ -198,7 +205,7 @@ async def _attempt(
     answer = None
     try:
         answer = await asked.ask(call)
-        record.answered = perf_counter()
+        record.answered = attempt.answered = perf_counter()
         if answer.status in TRY_ANOTHER and not last:
             _failed(record, attempt, f"status {answer.status}", f"answered with status {answer.status}")
             return False
@@ -214,7 +221,7 @@ async def _attempt(
         exchange.cut()
         return True
     finally:
-        attempt.ended = perf_counter()
+        attempt.ended, attempt.queued = perf_counter(), call.queued
         if answer is not None:
             answer.abort()
 
@@ -223,7 +230,8 @@ def _failed(record: Record, attempt: Attempt, reason: str, message: str, retry_a
     if not record.attempts or record.attempts[-1] is not attempt:  # an attempt shared with others has failed for all
         record.attempts.append(attempt)
     attempt.reason, attempt.message, attempt.retry_after = reason, message, retry_after
-    log.info("%s failed: %s", attempt.backend, message)
+    # The line of the request tells the reason. The words may be a provider's, and repeat what was asked.
+    log.debug("%s failed: %s", attempt.backend, message)
 
 
 def _no_candidate(state: State, decision: Decision) -> Refusal:

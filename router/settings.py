@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on; anything but loopback needs client keys")
     port: int = Field(4000, ge=0, le=65535, description="port to listen on")
     workers: int = Field(1, ge=1, le=64, description="processes")
-    keys: Annotated[dict[str, str], NoDecode] = Field(
+    keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
         default_factory=dict, description="client keys, `alias:key,alias:key`", repr=False
     )
     body_limit: int = Field(
@@ -55,12 +55,12 @@ class Settings(BaseSettings):
     )
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="how much is logged")
     log_format: Literal["auto", "text", "json"] = Field(
-        "auto", description="how requests are logged; auto: as text on a terminal, else as JSON"
+        "auto", description="form of the log; auto: text on a terminal, else JSON"
     )
 
     @property
     def logs_json(self) -> bool:
-        """Requests are logged for a machine."""
+        """The log is for a machine."""
         return self.log_format == "json" or (self.log_format == "auto" and not sys.stderr.isatty())
 
     @field_validator("keys", mode="before")

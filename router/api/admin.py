@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from router.cache.store import Store, StoreError
 from router.request.envelope import Envelope, Headers
 from router.request.signals import Signals
 from router.routing.explain import explain
+from router.telemetry.store import page
 
 __all__ = ["admin"]
 
@@ -76,9 +78,12 @@ async def ready(box: TheBox) -> JSONResponse:
 
 
 @admin.get("/metrics", summary="Prometheus metrics", dependencies=[Depends(_with_key)])
-async def metrics(box: TheBox) -> Response:
-    """The text format of Prometheus."""
-    return Response(box.metrics.page(await box.workers.others()), media_type="text/plain; version=0.0.4; charset=utf-8")
+async def metrics(box: TheBox, request: Request) -> Response:
+    """The text format of Prometheus; OpenMetrics for those that ask for it."""
+    numbers = box.metrics.read(await box.workers.others())
+    # Off the loop: ten thousand lines take a tenth of a second to write.
+    text, kind = await asyncio.to_thread(page, numbers, request.headers.get("accept", ""))
+    return Response(text, headers={"content-type": kind})
 
 
 class CacheShare(BaseModel):

@@ -35,7 +35,15 @@ class Cache:
     What is private lives in this process's memory only, whatever the URL says.
     """
 
-    def __init__(self, url: str | None, limit: int, on_failure: Callable[[str], None] = lambda _: None):
+    def __init__(
+        self,
+        url: str | None,
+        limit: int,
+        on_failure: Callable[[str], None] = lambda _: None,
+        on_kept: Callable[[str, int], None] = lambda route, size: None,
+    ):
+        """`on_failure(reason)` is told of operations of Redis that failed, `on_kept(route, bytes)` of kept answers."""
+        self._on_kept = on_kept
         self.store = open_store(url, limit, on_failure)
         self.memory = self.store if isinstance(self.store, MemoryStore) else MemoryStore(limit)
         self.flights = Flights()
@@ -104,6 +112,7 @@ class Cache:
             refresh=wish == "refresh",
             shared=everyone,
             gives_usage=isinstance(options, dict) and options.get("include_usage") is True,
+            on_kept=self._on_kept,
             likeness=likeness,
         )
 

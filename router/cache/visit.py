@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from router.backends.contract import Answer, Backend, Call
@@ -14,7 +15,7 @@ from router.cache.key import Key, repeats_a_key
 from router.cache.similar import Likeness
 from router.cache.store import Store
 from router.config.schema import Cache as Policy
-from router.telemetry.record import Record
+from router.telemetry.record import CacheResult, Record
 
 __all__ = ["Visit"]
 
@@ -45,6 +46,8 @@ class Visit:
     """Clients with different keys share the entry."""
     gives_usage: bool
     """What is sent upstream asks for the usage of a stream."""
+    on_kept: Callable[[str, int], None]
+    """Told of route and bytes of an answer that was kept: after the request's record may have been counted."""
     likeness: Likeness | None = None
     """Where the answer to a similar question will do."""
 
@@ -54,12 +57,17 @@ class Visit:
             self.record.cache = "bypass"
             return None
         self.record.cache = "miss"
-        value = await self.store.get(self.key)
-        answer = self._replay(value)
-        if answer is not None:
-            self.record.cache = "hit"
-        elif self.likeness is not None:
+        began = time.perf_counter()
+        answer = self._found(await self.store.get(self.key), "hit")
+        if answer is None and self.likeness is not None:
             answer = await self._similar(self.likeness)
+        self.record.cache_seconds += time.perf_counter() - began
+        return answer
+
+    def _found(self, value: bytes | None, as_what: CacheResult) -> Answer | None:
+        answer = self._replay(value)
+        if answer is not None and value is not None:
+            self.record.cache, self.record.cache_bytes = as_what, len(value)
         return answer
 
     async def _similar(self, likeness: Likeness) -> Answer | None:
@@ -67,11 +75,11 @@ class Visit:
         if found is None:
             return None
         key, cosine = found
-        answer = self._replay(await self.store.get(key))
+        answer = self._found(await self.store.get(key), "similar")
         if answer is None:
             likeness.neighbours.forget(key)
         else:
-            self.record.cache, self.record.similarity = "similar", cosine
+            self.record.similarity = cosine
         return answer
 
     async def ask(self, call: Call) -> Answer:
@@ -137,6 +145,7 @@ class Visit:
             value = await asyncio.to_thread(self._packed, body) if large else self._packed(body)
             if value is not None:
                 await self.store.put(self.key, value, self.policy.ttl)
+                self.on_kept(self.key.route, len(value))
                 if self.likeness is not None:
                     self.likeness.remember(self.key)
         await self.store.unlock(self.key)

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from router.config.jepa import said_by_environment
+from router.config.secret import Secret
 
 __all__ = [
     "Backend",
@@ -159,8 +160,8 @@ class HttpBackend(_Backend):
     kind: Literal["http"] = Field("http", description="any OpenAI-compatible server; may be left out")
     url: str = Field(description="base URL as the server's documentation gives it, mostly ending in /v1")
     model: str | None = Field(None, description="the name to send; left out, the client's own name goes through")
-    api_key: str | None = Field(None, description="sent as `Authorization: Bearer`", repr=False)
-    headers: dict[str, str] = Field(default_factory=dict, description="added to each request", repr=False)
+    api_key: Secret | None = Field(None, description="sent as `Authorization: Bearer`", repr=False)
+    headers: dict[str, Secret] = Field(default_factory=dict, description="added to each request", repr=False)
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts(), description="how long it may take")
     verify: bool | str = Field(True, description="check the TLS certificate; a path names the authority to trust")
     stream_usage: bool = Field(
@@ -179,7 +180,7 @@ class LitellmBackend(_Backend):
 
     kind: Literal["litellm"] = Field(description="any provider of LiteLLM")
     model: str = Field(description="as LiteLLM names it: provider/model")
-    api_key: str | None = Field(None, description="left out: the provider's usual environment variable", repr=False)
+    api_key: Secret | None = Field(None, description="left out: the provider's usual environment variable", repr=False)
     api_base: str | None = Field(None, description="another address than the provider's own")
     params: dict[str, Any] = Field(default_factory=dict, description="passed to LiteLLM with each call", repr=False)
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts(), description="how long it may take")

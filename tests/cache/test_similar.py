@@ -103,7 +103,10 @@ def test_only_a_last_turn_of_text_may_vary(path: str, data: dict, text: str | No
 
 
 def test_all_but_the_text_of_the_last_turn_stays() -> None:
-    data = {"model": "m", "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "hi", "name": "n"}]}
+    data = {
+        "model": "m",
+        "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "hi", "name": "n"}],
+    }
     rest = without_last_turn(data)
     assert rest["messages"] == [{"role": "system", "content": "s"}, {"role": "user", "content": None, "name": "n"}]
     assert data["messages"][1]["content"] == "hi"
