@@ -61,8 +61,8 @@ def panels() -> Iterator[Panel]:
         yield ranking(told, f"US dollars by {what}, in the time shown.", query, f"{{{{{what}}}}}", USD)
     yield rows(
         "What does each model cost, and for how much work?",
-        "Money, tokens and requests of the time shown; what the same tokens would have cost at the `baseline` model, and "
-        "what a million of them came to.",
+        "Money, tokens and requests of the time shown; what the same tokens would have cost at the `baseline` "
+        "model, and what a million of them came to.",
         [
             ("spent", counted(SPEND, "model"), USD),
             ("at the baseline", counted(BASELINE, "model"), USD),

@@ -55,8 +55,8 @@ def lines(
         panel.thresholds(_thresholds(limits)).thresholds_style(
             common.GraphThresholdsStyleConfig().mode(models.GraphThresholdsStyleMode.DASHED)
         )
-    for query, legend in queries:
-        panel.with_target(_query(query, legend).range())
+    for at, (query, legend) in enumerate(queries):
+        panel.with_target(_query(query, legend, at).range())
     return panel
 
 
@@ -99,9 +99,8 @@ def rows(
     panel = table.Panel().title(title).description(told).datasource(SOURCE).height(height).span(width)
     names: dict[str, str] = {}
     for at, (heading, query, unit) in enumerate(columns):
-        ref = chr(ord("A") + at)
-        panel.with_target(_query(query).instant().format(PromQueryFormat.TABLE).ref_id(ref))
-        names[f"Value #{ref}" if len(columns) > 1 else "Value"] = heading
+        panel.with_target(_query(query, at=at).instant().format(PromQueryFormat.TABLE))
+        names[f"Value #{_ref(at)}" if len(columns) > 1 else "Value"] = heading
         panel.with_override(MatcherConfig("byName", heading), [DynamicConfigValue("unit", unit)])
     if len(columns) > 1:
         panel.with_transformation(DataTransformerConfig("merge", options={}))
@@ -146,9 +145,14 @@ def _over_time(title: str, told: str, unit: str, width: int) -> timeseries.Panel
     )
 
 
-def _query(query: str, legend: str = "") -> prometheus.Dataquery:
-    asked = prometheus.Dataquery().expr(query)
+def _query(query: str, legend: str = "", at: int = 0) -> prometheus.Dataquery:
+    asked = prometheus.Dataquery().expr(query).ref_id(_ref(at))
     return asked.legend_format(legend) if legend else asked
+
+
+def _ref(at: int) -> str:
+    """Grafana's name for the query at this place of a panel."""
+    return chr(ord("A") + at)
 
 
 def _thresholds(limits: Limits) -> ThresholdsConfig:
