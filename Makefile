@@ -18,7 +18,7 @@ COMPILING = kill -0 $$(cat $(VENV)/llama.pid 2>/dev/null) 2>/dev/null
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF
 export CMAKE_ARGS
 
-.PHONY: run test lint servers bench bench-cache bench-world eval-task eval-world train-world test-training test-phoenix llama llama-meanwhile otel install clean help
+.PHONY: run test test-image lint servers bench bench-cache bench-world eval-task eval-world train-world test-training test-phoenix llama llama-meanwhile otel install clean help
 
 run: install  ## install and serve; ARGS="--port 4001 --rules my.yaml" are passed on
 	@extras=" $$($(BIN)/signalbox extras $(ARGS) | tr '\n' ' ')"; \
@@ -84,6 +84,9 @@ test: $(VENV)/.dev servers  ## run the tests; ARGS="-k name" are passed to pytes
 
 lint: $(VENV)/.dev  ## formatting, lint, types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+test-image: $(VENV)/.dev  ## follow deploy/Dockerfile by hand: a clean install that serves; a minute
+	@$(BIN)/python -m pytest tests/deploy/image_by_hand.py $(ARGS)
 
 bench: $(VENV)/.installed  ## side by side with nginx and LiteLLM; wants the machine to itself, some minutes
 	@$(BIN)/python -m bench.run $(ARGS)
