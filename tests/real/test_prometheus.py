@@ -1,0 +1,112 @@
+"""Each query of each panel and alert, asked of a real Prometheus that scraped a real Signalbox under mixed traffic."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from grafana.queries import LABELS
+from tests.grafana.asked import Asked, alerts, metrics, queries, records, selectors
+from tests.prometheus import Prometheus, prometheus
+from tests.real.mixed import CACHE, mixed
+
+ROUNDS = 7
+VARIABLES = {
+    "$__rate_interval": "8s",
+    "$__interval": "4s",
+    "$__range": "5m",
+    **{f'=~"${name}"': '=~".*"' for name in ("route", "backend", "model", "key", "harness")},
+}
+EMPTY: dict[str, str] = {} if CACHE else {"signalbox_cache_requests_total": "no route can have a cache yet"}
+"""Metrics of which there may be nothing, and why."""
+OWN = {"__name__", "instance", "job", "le"}
+"""Labels that Prometheus and the text format bring along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    prometheus: Prometheus
+    since: float
+
+
+@pytest.fixture(scope="module")
+def seen() -> Iterator[Seen]:
+    with mixed() as traffic, prometheus(traffic.proxy, key="sk-metrics") as server:
+        since = time.time()
+        traffic.change_the_rules("# changed\n")
+        for number in range(ROUNDS):
+            traffic.round(number)
+            if number == ROUNDS - 2:
+                traffic.change_the_rules("routes: twice\n")
+            time.sleep(1)
+        server.wait("min(signalbox_config_valid)", 0)
+        server.wait("sum(signalbox_requests_in_flight)", 0)
+        time.sleep(3)  # the recorded minute's length and a scrape
+        yield Seen(server, since)
+
+
+@pytest.mark.parametrize("asked", queries(), ids=lambda asked: asked.name)
+def test_each_panel_is_answered(seen: Seen, asked: Asked) -> None:
+    expr = without_default(asked.expr)
+    for name, value in VARIABLES.items():
+        expr = expr.replace(name, value)
+    assert "$" not in expr
+    if asked.instant:
+        values = [float(series["value"][1]) for series in seen.prometheus.query(expr)]
+    else:
+        found = seen.prometheus.over(expr, seen.since)
+        values = [float(value) for series in found for _, value in series["values"]]
+    if metrics(expr) & EMPTY.keys():
+        assert not values
+    else:
+        assert any(math.isfinite(value) for value in values), f"{expr} is answered with {values or 'nothing'}"
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_each_series_that_an_alert_reads_is_there(seen: Seen, name: str) -> None:
+    read = selectors(alerts()[name])
+    assert read
+    for selector in read:
+        assert seen.prometheus.query(f"last_over_time({selector}[5m])"), selector
+
+
+@pytest.mark.parametrize("name", records())
+def test_each_recorded_counter_has_grown_by_what_was_counted(seen: Seen, name: str) -> None:
+    metric = f"signalbox_{name.split(':')[1]}_total"
+    counted = seen.prometheus.value(f"sum({metric})")
+    assert seen.prometheus.value(f"sum(sum_over_time({name}[10m]))") == pytest.approx(counted, rel=1e-9)
+    assert (counted > 0) is (metric not in EMPTY)
+
+
+def test_alerts_sound_where_they_should(seen: Seen) -> None:
+    told = seen.prometheus.query("ALERTS")
+    sounding = {(alert["metric"]["alertname"], alert["metric"].get("backend", "")) for alert in told}
+    assert ("BackendDown", "gone") in sounding and ("UnpricedRequests", "mystery") in sounding
+    assert ("RulesRejected", "") in sounding and ("StreamsBroken", "paid") in sounding
+    assert not {name for name, _ in sounding} & {"SignalboxDown", "DailyBudgetSpent", "SlowFirstToken"}
+
+
+@pytest.mark.parametrize("metric", sorted(LABELS.keys() - EMPTY.keys()))
+def test_each_metric_has_the_labels_that_panels_choose_by(seen: Seen, metric: str) -> None:
+    found = seen.prometheus.query(f'{{__name__=~"{metric}(_bucket)?"}}')
+    labels = {label for series in found for label in series["metric"]} - OWN
+    assert found and labels == set(LABELS[metric])
+
+
+def test_a_reader_who_chooses_a_key_sees_only_that_key(seen: Seen) -> None:
+    (asked,) = [asked for asked in queries() if asked.name == "signalbox: How many requests?"]
+    expr = asked.expr.replace("$__range", "10m")
+    for name in ("route", "backend", "model", "harness"):
+        expr = expr.replace(f"${name}", ".*")
+    one, two, both = (seen.prometheus.value(expr.replace("$key", key)) for key in ("one", "two", "(one|two)"))
+    assert 0 < one < both and one + two == both
+
+
+def without_default(expr: str) -> str:
+    """What stands for nothing would hide that nothing came."""
+    return re.sub(r" or vector\(0\)", "", expr)
