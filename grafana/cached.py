@@ -40,7 +40,7 @@ def panels() -> Iterator[Panel]:
     yield number(
         "How often was it passed by?",
         "Share of requests that asked not to be answered from it, or that it may not answer.",
-        share(f"({counted(CACHE, result='bypass')} or vector(0))", counted(CACHE)),
+        share(counted(CACHE, result="bypass"), counted(CACHE)),
         "percentunit",
         width=6,
     )

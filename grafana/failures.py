@@ -14,6 +14,7 @@ FALLBACKS = "signalbox_fallbacks_total"
 ATTEMPTS = "signalbox_attempts_total"
 BROKEN = "signalbox_streams_broken_total"
 CANCELLED = "signalbox_cancelled_total"
+ASKED = counted(ATTEMPTS, "backend")
 
 
 def panels() -> Iterator[Panel]:
@@ -42,8 +43,8 @@ def panels() -> Iterator[Panel]:
         "Whom can I rely on?",
         "Backends asked, and how often that came to nothing, in the time shown.",
         [
-            ("failed", share(f"({_failed('backend')} or 0 * {_asked('backend')})", _asked("backend")), "percentunit"),
-            ("asked", _asked("backend"), "short"),
+            ("failed", f"1 - {share(counted(ATTEMPTS, 'backend', result='ok'), ASKED)}", "percentunit"),
+            ("asked", ASKED, "short"),
         ],
     )
     yield rows(
@@ -78,7 +79,7 @@ def _numbers() -> Iterator[Panel]:
     yield number(
         "How many failed?",
         "Share of answers with a status of 500 or more. A fallback that worked is no failure.",
-        share(f"({failed} or vector(0))", counted(REQUESTS)),
+        share(failed, counted(REQUESTS)),
         "percentunit",
         limits=[(0.01, "orange"), (0.05, "red")],
         width=6,
@@ -106,11 +107,3 @@ def _numbers() -> Iterator[Panel]:
         limits=[(1, "red")],
         width=6,
     )
-
-
-def _asked(by: str) -> str:
-    return counted(ATTEMPTS, by)
-
-
-def _failed(by: str) -> str:
-    return f"({_asked(by)} - {counted(ATTEMPTS, by, result='ok')})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grafana.panels import USD, Panel, bars, number, ranking, rows
-from grafana.queries import counted
+from grafana.queries import counted, share
 
 __all__ = ["panels"]
 
@@ -37,7 +37,7 @@ def panels() -> Iterator[Panel]:
     yield number(
         "What part is estimated?",
         "Share of the money that was counted here, because a backend told no tokens.",
-        f"(({counted(SPEND, source='estimated')}) or vector(0)) / ({counted(SPEND)} > 0)",
+        share(counted(SPEND, source="estimated"), counted(SPEND)),
         "percentunit",
         limits=[(0.2, "orange")],
         width=6,

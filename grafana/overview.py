@@ -97,7 +97,7 @@ def _numbers() -> Iterator[Panel]:
     yield number(
         "How many failed?",
         "Share of answers with a status of 500 or more. A fallback that worked is no failure.",
-        share(f"({FAILED} or vector(0))", counted(REQUESTS)),
+        share(FAILED, counted(REQUESTS)),
         "percentunit",
         limits=[(0.01, "orange"), (0.05, "red")],
     )

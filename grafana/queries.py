@@ -80,8 +80,8 @@ def counted(metric: str, by: str = "", window: str = "$__range", **equal: str) -
 
 
 def share(part: str, whole: str) -> str:
-    """`part` of `whole`, 0 to 1; nothing where there is no whole."""
-    return f"{part} / ({whole} > 0)"
+    """`part` of `whole`, 0 to 1, in the same groups: 0 where there is no part, nothing where there is no whole."""
+    return f"({part} or 0 * {whole}) / ({whole} > 0)"
 
 
 def quantile(q: float, metric: str, by: str, window: str = "$__rate_interval", **equal: str) -> str:

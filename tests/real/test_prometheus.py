@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from grafana.queries import LABELS
+from grafana.queries import LABELS, counted, share
 from tests.grafana.asked import Asked, alerts, metrics, queries, records, selectors
 from tests.prometheus import Prometheus, prometheus
 from tests.real.mixed import CACHE, mixed
@@ -52,10 +52,7 @@ def seen() -> Iterator[Seen]:
 
 @pytest.mark.parametrize("asked", queries(), ids=lambda asked: asked.name)
 def test_each_panel_is_answered(seen: Seen, asked: Asked) -> None:
-    expr = without_default(asked.expr)
-    for name, value in VARIABLES.items():
-        expr = expr.replace(name, value)
-    assert "$" not in expr
+    expr = chosen(without_default(asked.expr))
     if asked.instant:
         values = [float(series["value"][1]) for series in seen.prometheus.query(expr)]
     else:
@@ -65,6 +62,13 @@ def test_each_panel_is_answered(seen: Seen, asked: Asked) -> None:
         assert not values
     else:
         assert any(math.isfinite(value) for value in values), f"{expr} is answered with {values or 'nothing'}"
+
+
+@pytest.mark.parametrize("asked", queries(), ids=lambda asked: asked.name)
+def test_each_series_that_a_panel_reads_is_there(seen: Seen, asked: Asked) -> None:
+    for selector in selectors(chosen(asked.expr)):
+        found = seen.prometheus.query(f"last_over_time({selector}[5m])")
+        assert bool(found) is not bool(metrics(selector) & EMPTY.keys()), selector
 
 
 @pytest.mark.parametrize("name", alerts())
@@ -100,11 +104,33 @@ def test_each_metric_has_the_labels_that_panels_choose_by(seen: Seen, metric: st
 
 def test_a_reader_who_chooses_a_key_sees_only_that_key(seen: Seen) -> None:
     (asked,) = [asked for asked in queries() if asked.name == "signalbox: How many requests?"]
-    expr = asked.expr.replace("$__range", "10m")
-    for name in ("route", "backend", "model", "harness"):
-        expr = expr.replace(f"${name}", ".*")
-    one, two, both = (seen.prometheus.value(expr.replace("$key", key)) for key in ("one", "two", "(one|two)"))
+    one, two, both = (
+        seen.prometheus.value(chosen(asked.expr.replace('key=~"$key"', f'key=~"{key}"')))
+        for key in ("one", "two", "(one|two)")
+    )
     assert 0 < one < both and one + two == both
+
+
+def test_a_backend_that_never_answers_is_not_one_to_rely_on(seen: Seen) -> None:
+    (asked, *_) = [asked for asked in queries() if asked.name == "signalbox-failures: Whom can I rely on?"]
+    found = seen.prometheus.query(chosen(asked.expr))
+    failed = {series["metric"]["backend"]: float(series["value"][1]) for series in found}
+    assert failed["shaky"] == 1 and failed["home"] == failed["mystery"] == 0
+
+
+def test_a_share_of_nothing_is_0_and_not_missing(seen: Seen) -> None:
+    failed = counted("signalbox_requests_total", "route", status="5xx")
+    found = seen.prometheus.query(chosen(share(failed, counted("signalbox_requests_total", "route"))))
+    shares = {series["metric"]["route"]: float(series["value"][1]) for series in found}
+    assert shares["nowhere"] == 1 and shares["riddles"] == 0
+
+
+def chosen(expr: str) -> str:
+    """With all that Grafana puts in, everything chosen."""
+    for name, value in VARIABLES.items():
+        expr = expr.replace(name, value)
+    assert "$" not in expr
+    return expr
 
 
 def without_default(expr: str) -> str:
