@@ -17,7 +17,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
-from grafana import cached, failures, money, overview, rules, speed, weeks
+from grafana import cache, failures, money, overview, rules, speed, weeks
 from grafana.panels import SOURCE, Panel
 from grafana.queries import SHOWN
 
@@ -54,7 +54,7 @@ DASHBOARDS = (
     Dashboard(
         "signalbox-speed", "Signalbox: is local fast enough?", "First tokens, speed, queues.", "now-6h", speed.panels
     ),
-    Dashboard("signalbox-cache", "Signalbox: what is the cache worth?", "Hits and savings.", "now-24h", cached.panels),
+    Dashboard("signalbox-cache", "Signalbox: what is the cache worth?", "Hits and savings.", "now-24h", cache.panels),
     Dashboard(
         "signalbox-failures",
         "Signalbox: what failed over, and why?",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,12 @@ def test_the_rules_to_start_from_are_valid_and_where_the_image_looks(environment
     rulebook = open_rules(DEPLOY / "rules" / "rules.yaml", environment)
     assert rulebook.facts.keys() >= {"llama-cpp", "ollama"}
     assert f"SIGNALBOX_RULES={_target('signalbox', DEPLOY / 'rules')}/rules.yaml" in (DEPLOY / "Dockerfile").read_text()
+
+
+def test_the_rules_to_start_from_hold_their_own_tests() -> None:
+    command = [sys.executable, "-m", "router.cli", "test", str(DEPLOY / "rules" / "rules.yaml")]
+    done = subprocess.run(command, cwd=ROOT, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _target(service: str, source: Path) -> str:

@@ -109,6 +109,7 @@ class Mixed:
         yield {"model": "title-please", "content": "the same each time"}
         yield {"model": "title-please", "content": "the same each time", "stream": True}
         yield {"model": "title-please", "content": f"another {number}"}
+        yield {"model": "title-please", "content": "the same each time", "fresh": True}
         yield {"model": "riddle-please", "content": "what am I?"}
         yield {"model": "silent-please", "content": "tell no usage", "stream": True}
         yield {"model": "nowhere-please", "content": "is anybody there?", "wanted": 503}
@@ -119,8 +120,11 @@ class Mixed:
         body = {"model": kind["model"], "stream": kind.get("stream", False)}
         asked = json.dumps({**body, "messages": [{"role": "user", "content": kind["content"]}]}).encode()
         key, tool = ("one", "opencode/1.0") if len(asked) % 2 else ("two", "somebody/2")
+        headers = {"authorization": f"Bearer sk-{key}", "user-agent": tool}
+        if kind.get("fresh"):
+            headers["cache-control"] = "no-store"
         try:
-            status = post(self.proxy, CHAT, asked, authorization=f"Bearer sk-{key}", **{"user-agent": tool})[0]
+            status = post(self.proxy, CHAT, asked, **headers)[0]
         except http.client.HTTPException:
             status = None  # the stream was cut
         assert status == kind.get("wanted", 200), kind

@@ -125,6 +125,24 @@ def test_a_share_of_nothing_is_0_and_not_missing(seen: Seen) -> None:
     assert shares["nowhere"] == 1 and shares["riddles"] == 0
 
 
+def test_two_replicas_add_up() -> None:
+    """Each has a ledger of its own; Prometheus has the sum, as the panels ask for it."""
+    (asked,) = [asked for asked in queries() if asked.name == "signalbox-money: What did it cost?"]
+    with mixed() as one, mixed() as other, prometheus(one.proxy, other.proxy, key="sk-metrics") as server:
+        for traffic in (one, other, other):
+            traffic.round(0)
+        sums = "sum by (instance) (signalbox_spend_usd_total)"
+        until = time.monotonic() + 20
+        while True:
+            each = sorted(float(series["value"][1]) for series in server.query(sums))
+            shown = server.value(chosen(asked.expr))
+            if len(each) == 2 and each[0] > 0 and shown == pytest.approx(sum(each), rel=1e-9):
+                break
+            assert time.monotonic() < until, (each, shown)
+            time.sleep(0.3)
+    assert each[1] > 1.5 * each[0]
+
+
 def chosen(expr: str) -> str:
     """With all that Grafana puts in, everything chosen."""
     for name, value in VARIABLES.items():
