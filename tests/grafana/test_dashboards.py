@@ -122,6 +122,6 @@ def test_each_recorded_counter_is_recorded_in_the_same_way() -> None:
     assert {f"signalbox_{RECORDED_NAME.match(name).group(1)}_total" for name in records()} == set(RECORDED)  # type: ignore[union-attr]
     for name, expr in records().items():
         metric = f"signalbox_{name.split(':')[1]}_total"
-        growth = f"({metric} - last_over_time({metric}[1d] offset 1m)) >= 0"
-        assert expr == f"sum without (instance, job) ({growth} or {metric})"
+        growth = f"({metric} offset 30s - last_over_time({metric}[1d] offset 90s)) >= 0"
+        assert expr == f"sum without (instance, job) ({growth} or {metric} offset 30s)"
         assert metric in LABELS

@@ -46,7 +46,7 @@ def seen() -> Iterator[Seen]:
             time.sleep(1)
         server.wait("min(signalbox_config_valid)", 0)
         server.wait("sum(signalbox_requests_in_flight)", 0)
-        time.sleep(3)  # the recorded minute's length and a scrape
+        time.sleep(8)  # until the recorded minute has passed, and with it the end of the traffic
         yield Seen(server, since)
 
 
