@@ -138,7 +138,7 @@ def test_grafana_finds_its_source_and_the_dashboards() -> None:
     assert source["isDefault"] is True and _together("grafana", "prometheus")
     every = yaml.safe_load((RULES / "prometheus.yaml").read_text())["global"]["scrape_interval"]
     assert source["jsonData"]["timeInterval"] == every
-    (provider,) = yaml.safe_load((PROVISIONING / "dashboards" / "signalbox.yaml").read_text())["providers"]
+    (provider,) = yaml.safe_load((PROVISIONING / "dashboards" / "files.yaml").read_text())["providers"]
     assert provider["type"] == "file" and provider["options"]["path"] == _target("grafana", FOLDER)
     home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert (FOLDER / Path(home).name).is_file() and home.startswith(_target("grafana", FOLDER))
