@@ -167,7 +167,7 @@ class Done:
     def spend(self, *arguments: str) -> Any:
         """`signalbox spend --json`, of the running proxy."""
         command = [sys.executable, "-m", "router.cli", "spend", "--json", *arguments]
-        environment = {"SIGNALBOX_DATA_DIR": str(self.proxy.data), "PATH": "/usr/bin:/bin"}
+        environment = {"SIGNALBOX_DATA_DIR": str(self.proxy.rules.parent), "PATH": "/usr/bin:/bin"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=True)
         return json.loads(done.stdout)
 
