@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grafana.panels import USD, Panel, bars, lines, number, ranking, rows
-from grafana.queries import counted, rate, share
+from grafana.panels import USD, Panel, bars, lines, number, ranking, rows, states
+from grafana.queries import counted, rate, series, share
 
 __all__ = ["panels"]
 
@@ -74,4 +74,18 @@ def panels() -> Iterator[Panel]:
         "{{key}}",
         USD,
         width=12,
+    )
+    yield states(
+        "Is Redis well?",
+        "Whether the cache could be asked, by replica. While it cannot, everything is a miss; nothing else happens.",
+        f"min by (instance) ({series('signalbox_cache_up')})",
+        "{{instance}}",
+        {"1": ("up", "green"), "0": ("down", "red")},
+    )
+    yield bars(
+        "How often did Redis fail?",
+        "Operations that failed or took too long, by reason; each was a miss.",
+        counted("signalbox_cache_failures_total", "reason", "$__interval"),
+        "{{reason}}",
+        "short",
     )

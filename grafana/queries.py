@@ -24,6 +24,8 @@ LABELS: dict[str, tuple[str, ...]] = {
     "signalbox_saved_usd_total": WHO,
     "signalbox_unpriced_requests_total": ("backend", "model"),
     "signalbox_cache_requests_total": ("route", "result"),
+    "signalbox_cache_failures_total": ("reason",),
+    "signalbox_cache_up": (),
     "signalbox_rule_matches_total": ("route",),
     "signalbox_gate_rejections_total": ("backend", "gate"),
     "signalbox_attempts_total": ("backend", "result"),
@@ -46,6 +48,7 @@ RECORDED = tuple(
     f"signalbox_{name}_total"
     for name in (
         *("requests", "tokens", "spend_usd", "baseline_usd", "saved_usd", "unpriced_requests", "cache_requests"),
+        "cache_failures",
         *("rule_matches", "gate_rejections", "attempts", "fallbacks", "cancelled", "streams_broken"),
     )
 )

@@ -13,15 +13,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from router.config.schema import Route
+from tests.redis_servers import RedisProcess, redis_server, require_redis
 from tests.signalbox import Signalbox, free_port, post, signalbox
 from tests.upstream import Request, chat_answer, chat_chunks, respond, upstream
 
-__all__ = ["CACHE", "KEYS", "Mixed", "mixed"]
+__all__ = ["KEYS", "Mixed", "mixed"]
 
 KEYS = "one:sk-one,two:sk-two,prometheus:sk-metrics"
-CACHE = "cache" in Route.model_fields
-"""Whether routes know `cache:`."""
 RULES = """
 version: 1
 baseline: gpt-5.4
@@ -34,7 +32,7 @@ backends:
   shaky: {{url: "{shaky}", model: shaky-1, price: 0}}
   gone: {{url: "http://127.0.0.1:{gone}/v1", price: 0}}
 routes:
-  - {{name: titles, when: {{model: title-please}}, to: [shaky, paid]{cache}}}
+  - {{name: titles, when: {{model: title-please}}, to: [shaky, paid], cache: 1h}}
   - {{name: screenshots, when: {{image: true}}, to: [paid, seeing]}}
   - {{name: riddles, when: {{model: riddle-please}}, to: mystery}}
   - {{name: nowhere, when: {{model: nowhere-please}}, to: gone}}
@@ -88,9 +86,10 @@ async def shaky(request: Request, writer: asyncio.StreamWriter) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """A proxy under mixed traffic."""
+    """A proxy under mixed traffic, and its Redis."""
 
     proxy: Signalbox
+    redis: RedisProcess
 
     def round(self, number: int) -> None:
         """Each kind of request a few times, several at once."""
@@ -140,12 +139,14 @@ class Mixed:
 
 @contextmanager
 def mixed() -> Iterator[Mixed]:
-    """Two workers and two model servers."""
+    """Two workers, two model servers, a Redis."""
+    require_redis()
     with ExitStack() as stack:
         rules = RULES.format(
             answers=stack.enter_context(upstream(answers)).url,
             shaky=stack.enter_context(upstream(shaky)).url,
             gone=free_port(),
-            cache=", cache: 1h" if CACHE else "",
         )
-        yield Mixed(stack.enter_context(signalbox(rules, "--workers", "2", SIGNALBOX_KEYS=KEYS)))
+        redis = stack.enter_context(redis_server())
+        environment = {"SIGNALBOX_KEYS": KEYS, "REDIS_URL": redis.url}
+        yield Mixed(stack.enter_context(signalbox(rules, "--workers", "2", **environment)), redis)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.prometheus import Prometheus, prometheus
-from tests.real.mixed import CACHE, KEYS, shaky
+from tests.real.mixed import KEYS, shaky
 from tests.signalbox import Signalbox, free_port, signalbox
 from tests.upstream import Request, chat_answer, chat_chunks, respond, upstream
 
@@ -36,7 +36,7 @@ backends:
   shaky: {{url: "{shaky}", model: shaky, price: 1}}
   gone: {{url: "http://127.0.0.1:{gone}/v1", model: gone, price: 1}}
 routes:
-  - {{name: cheap, when: {{model: cheap-please}}, to: cheap{cache}}}
+  - {{name: cheap, when: {{model: cheap-please}}, to: cheap, cache: 1h}}
   - {{name: helped out, when: {{model: shaky-please}}, to: [shaky, dear]}}
   - {{name: nowhere, when: {{model: gone-please}}, to: gone}}
   - {{name: unknown, when: {{model: mystery-please}}, to: mystery}}
@@ -189,7 +189,6 @@ def done() -> Iterator[Done]:
             url=stack.enter_context(upstream(by_order)).url,
             shaky=stack.enter_context(upstream(shaky)).url,
             gone=free_port(),
-            cache=", cache: 1h" if CACHE else "",
         )
         proxy = stack.enter_context(signalbox(rules, "--workers", "2", SIGNALBOX_KEYS=KEYS))
         server = stack.enter_context(prometheus(proxy, key="sk-metrics"))
@@ -249,7 +248,6 @@ def test_requests_fallbacks_and_routes_are_counted_alike(done: Done) -> None:
     assert {series["metric"]["route"]: int(series["value"][1]) for series in told} == routes
 
 
-@pytest.mark.skipif(not CACHE, reason="no route can have a cache yet")
 def test_what_came_out_of_the_cache_cost_nothing(done: Done) -> None:
     counted = 'sum(signalbox_cache_requests_total{result=~"hit|joined"})'
     assert done.prometheus.value(counted) == done.bill.spared > 0
