@@ -116,7 +116,7 @@ $(VENV)/.train: $(VENV)/.dev
 
 # Phoenix is large (850 MB) and brings its own versions of much, so it has an environment of its own.
 test-phoenix: $(VENV)/.dev .venv-phoenix/.installed  ## the test of traces against a real Phoenix server; installs it
-	@$(BIN)/python -m pytest tests/real/test_phoenix.py $(ARGS)
+	@$(BIN)/python -m pytest tests/phoenix $(ARGS)
 
 .venv-phoenix/.installed:
 	@echo "Installing Phoenix into .venv-phoenix (about two minutes)"

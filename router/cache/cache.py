@@ -93,8 +93,16 @@ class Cache:
         if wish == "bypass" or not isinstance(call.body, bytes) or not allows(policy, signals, call.data):
             return None
         everyone = policy.scope == "everyone" and not private
-        who = {"backend": backend.name, "client": record.key, "everyone": everyone}
-        key_for = partial(key_of, route, call.path, call.query, call.headers, **who)
+        key_for = partial(
+            key_of,
+            route,
+            call.path,
+            call.query,
+            call.headers,
+            backend=backend.name,
+            client=record.key,
+            everyone=everyone,
+        )
         try:
             key = key_for(call.data, revision=policy.revision)
             likeness = self._likeness(policy, route, embedder, call, key_for) if embedder is not None else None

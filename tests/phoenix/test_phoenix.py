@@ -10,21 +10,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.phoenix.conftest import VENV
 from tests.signalbox import free_port, post, signalbox
 from tests.upstream import Request, Upstream, upstream
 
-VENV = Path(os.environ.get("PHOENIX_VENV", Path(__file__).parents[2] / ".venv-phoenix"))
-PHOENIX = VENV / "bin" / "phoenix"
-
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(not PHOENIX.exists(), reason="Phoenix is not installed (850 MB): make test-phoenix"),
-]
+pytestmark = pytest.mark.real
 
 RULES = """
 version: 1
@@ -56,7 +50,9 @@ def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     said |= {"PHOENIX_WORKING_DIR": str(folder), "PHOENIX_TELEMETRY_ENABLED": "false"}
     log = folder / "log"
     with log.open("wb") as sink:
-        process = subprocess.Popen([PHOENIX, "serve"], env={**os.environ, **said}, stdout=sink, stderr=sink)
+        process = subprocess.Popen(
+            [VENV / "bin" / "phoenix", "serve"], env={**os.environ, **said}, stdout=sink, stderr=sink
+        )
     url, until = f"http://127.0.0.1:{port}", time.monotonic() + 90
     try:
         while True:
