@@ -88,7 +88,8 @@ def _proxy(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
     query = f"?route={quote(args.route, safe='')}" if args.route is not None and args.what == "clear" else ""
     method = "DELETE" if args.what == "clear" else "GET"
     request = urllib.request.Request(f"{base}/api/cache{query}", method=method)
-    key = args.key or next(iter(settings.keys.values()), None)
+    own = next(iter(settings.keys.values()), None)
+    key = args.key or (own.get_secret_value() if own is not None else None)
     if key is not None:
         request.add_header("authorization", f"Bearer {key}")
     try:
