@@ -43,6 +43,8 @@ class _Searched:
     states: Ints
     goals: Ints
     distances: npt.NDArray[np.uint8]
+    named: Ints
+    """[n, 2]: the goals and renamings that together make a goal which training may see."""
 
 
 class Pairs:
@@ -52,8 +54,8 @@ class Pairs:
         self._all = states
         self._seen = states.seen
         self._rng = rng
-        self._searched = {count: self._search(count) for count in SHARES}
         self._renamed = _renamings(rng)
+        self._searched = {count: self._search(count) for count in SHARES}
 
     def draw(self, size: int) -> tuple[Ints, Ints, npt.NDArray[np.float32]]:
         """Contents [size, TRACKS] of states and of goals, and the exact number of moves [size]."""
@@ -66,14 +68,12 @@ class Pairs:
         starts, goals, moves = [], [], []
         missing = size
         while missing > 0:
-            tries = missing * 14 + 64
-            shape = rng.integers(len(searched.goals), size=tries)
+            tries = missing * 4 + 64
+            shape, naming = searched.named[rng.integers(len(searched.named), size=tries)].T
             state = rng.integers(len(searched.states), size=tries)
-            names = self._renamed[rng.integers(len(self._renamed), size=tries)]
-            start = np.take_along_axis(names, all_states.contents[searched.states[state]], axis=1)
-            goal = np.take_along_axis(names, all_states.contents[searched.goals[shape]], axis=1)
-            may = self._seen[all_states.find(start)] & self._seen[all_states.find(goal)]
-            kept = np.flatnonzero(may)[:missing]
+            start = self._renamed[naming[:, None], all_states.contents[searched.states[state]]]
+            goal = self._renamed[naming[:, None], all_states.contents[searched.goals[shape]]]
+            kept = np.flatnonzero(self._seen[all_states.find(start)])[:missing]
             starts.append(start[kept])
             goals.append(goal[kept])
             moves.append(searched.distances[shape[kept], state[kept]])
@@ -90,7 +90,9 @@ class Pairs:
         inside = numbers[same].astype(np.int32)
         goals = numbers[texts == wagons].astype(np.int32)
         distances = np.stack([distances_from(self._all.following, int(goal))[inside] for goal in goals])
-        return _Searched(inside, goals, distances)
+        called = self._renamed[np.arange(len(self._renamed))[:, None, None], contents[goals]]
+        named = np.argwhere(self._seen[self._all.find(called)].T).astype(np.int32)
+        return _Searched(inside, goals, distances, named)
 
 
 def _renamings(rng: np.random.Generator, size: int = 720) -> Ints:

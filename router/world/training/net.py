@@ -68,6 +68,10 @@ class _Block(nn.Module):
         return out
 
 
+PIECES = 4
+"""A batch of texts is encoded in so many parts of similar length, so that short ones are not as dear as the longest."""
+
+
 class Encoder(nn.Module):
     """Words of one track to its latent: the mean over the words, normalized."""
 
@@ -83,6 +87,12 @@ class Encoder(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """ids [n, length], 0 where a text has ended → [n, dim]."""
+        lengths = (ids != 0).sum(dim=1)
+        order = lengths.argsort()
+        parts = [self._read(ids[part, : int(lengths[part[-1]])]) for part in order.chunk(PIECES)]
+        return torch.cat(parts)[order.argsort()]
+
+    def _read(self, ids: Tensor) -> Tensor:
         real = ids != 0
         mask = real[:, None, None, :]
         x = self.embed(ids) + self.get_buffer("positions")[: ids.shape[1]]
@@ -176,7 +186,7 @@ class World(nn.Module):
     def rows(self, z: Tensor) -> Tensor:
         """[n, TRACKS, dim] → [n, TRACKS * rows, width of the decoder]."""
         rows: Tensor = self.prefix(self.bridge(z))
-        return rows.unflatten(-1, (self.sizes.rows, -1)).flatten(1, 2)
+        return rows.reshape(len(z), -1, self.sizes.decoder)
 
 
 class _RmsNorm(nn.Module):

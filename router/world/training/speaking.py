@@ -31,9 +31,7 @@ def train_decoder(data: Data, world: World, recipe: Recipe, report: Report) -> D
     world.prefix = nn.Linear(sizes.bridge, sizes.rows * sizes.decoder)
     parameters = [*world.bridge.parameters(), *world.prefix.parameters(), *decoder.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=recipe.speaking_lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    with torch.no_grad():
-        table = world.encoder(data.phrasings[:, 0])
-    shown = _Shown(data, world, table, recipe)
+    shown = _Shown(data, world, recipe)
     told, steps = "", recipe.speaking_steps
     for step in range(steps):
         for group in optimizer.param_groups:
@@ -54,8 +52,12 @@ def train_decoder(data: Data, world: World, recipe: Recipe, report: Report) -> D
 class _Shown:
     """Draws latents and the texts that say them: half of states, told or imagined, and half of piles."""
 
-    def __init__(self, data: Data, world: World, table: Tensor, recipe: Recipe):
-        self._data, self._world, self._table, self._recipe = data, world, table, recipe
+    def __init__(self, data: Data, world: World, recipe: Recipe):
+        self._data, self._world, self._recipe = data, world, recipe
+        with torch.no_grad():
+            told = [world.encoder(ids) for ids in data.phrasings.flatten(0, 1).split(1024)]
+        self._latents = torch.cat(told).unflatten(0, data.phrasings.shape[:2])
+        """[contents, phrasings, dim]: what is said must not hang on how it was told."""
         self._piles = piles(data.rng)
         texts = spoken([[CONTENTS[content] for content in pile] for pile in self._piles.tolist()])
         self._width = max(texts.shape[1], data.texts.shape[1])
@@ -67,7 +69,7 @@ class _Shown:
         half = recipe.batch // 2 if recipe.piles else 0
         walk, moves = data.walks(recipe.batch - half, AHEAD, recipe.six)
         ahead = int(data.rng.integers(0, AHEAD + 1))
-        z = self._table[data.contents[torch.from_numpy(walk[:, 0])]]
+        z = self._told(data.contents[torch.from_numpy(walk[:, 0])])
         with torch.no_grad():
             for step in range(ahead):
                 move = torch.from_numpy(moves[:, step])
@@ -75,10 +77,14 @@ class _Shown:
         text = self._as_wide(data.texts[torch.from_numpy(walk[:, ahead])])
         if half:
             which = data.rng.integers(len(self._piles), size=half)
-            z = torch.cat([z, self._table[torch.from_numpy(self._piles[which])]])
+            z = torch.cat([z, self._told(torch.from_numpy(self._piles[which]))])
             text = torch.cat([text, self._texts[torch.from_numpy(which)]])
         longest = int((text != IGNORED).sum(dim=1).max())
         return z + NOISE * torch.randn_like(z), text[:, :longest]
+
+    def _told(self, contents: Tensor) -> Tensor:
+        which = self._data.rng.integers(self._latents.shape[1], size=tuple(contents.shape))
+        return self._latents[contents, torch.from_numpy(which)]
 
     def _as_wide(self, texts: Tensor) -> Tensor:
         return functional.pad(texts, (0, self._width - texts.shape[1]), value=IGNORED)

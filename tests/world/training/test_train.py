@@ -16,7 +16,8 @@ from router.backends.llama.speech import Speech
 from router.world.training.__main__ import main, prepare
 from router.world.training.distances import Pairs
 from router.world.training.export import write_files
-from router.world.training.train import SOURCES, TARGETS, Data, Recipe, train_to_go, train_world
+from router.world.training.planning import train_to_go
+from router.world.training.train import SOURCES, TARGETS, Data, Recipe, train_world
 from router.world.training.words import BOS, FIRST_PIECE, PIECES, tokenized
 from router.world.vocabulary import Vocabulary
 from router.world.yard.model import DECODER, YardModel
@@ -31,7 +32,9 @@ def trained(tmp_path_factory):
     data, words = prepare(0)
     recipe = Recipe(stages=((1, 8, 1e-3), (2, 4, 1e-3)), to_go_steps=4, to_go_batch=64)
     world, decoder = train_world(data, len(Vocabulary(words)), FIRST_PIECE + len(PIECES), recipe, _silent)
-    to_go, _ = train_to_go(data, world, recipe, Pairs(data.states, data.rng), _silent)
+    with torch.no_grad():
+        table = world.encoder(data.phrasings[:, 0])
+    to_go, _ = train_to_go(table, recipe, Pairs(data.states, data.rng), _silent)
     folder = tmp_path_factory.mktemp("trained")
     write_files(folder, words, world, decoder, to_go, {"one_move": "1", "one_error": "1"})
     return data, world, decoder, to_go, YardModel.load(folder), folder
