@@ -88,10 +88,12 @@ lint: $(VENV)/.dev  ## formatting, lint, types
 test-image: $(VENV)/.dev  ## follow deploy/Dockerfile by hand: a clean install that serves; a minute
 	@$(BIN)/python -m pytest tests/deploy/image_by_hand.py $(ARGS)
 
-bench: $(VENV)/.installed  ## side by side with nginx and LiteLLM; wants the machine to itself, some minutes
+bench: $(VENV)/.dev servers  ## side by side with nginx and LiteLLM, then cache and metrics; wants the machine to itself, 20 minutes
 	@$(BIN)/python -m bench.run $(ARGS)
+	@$(if $(ARGS),,$(BIN)/python -m bench.cache)
+	@$(if $(ARGS),,$(BIN)/python -m bench.metrics --write)
 
-bench-cache: $(VENV)/.dev  ## what a cached answer costs, from memory and from Redis
+bench-cache: $(VENV)/.dev servers  ## what a cached answer costs, from memory and from Redis
 	@$(BIN)/python -m bench.cache $(ARGS)
 
 eval-task: $(VENV)/.installed  ## how well the `task` signal does: confusion tables

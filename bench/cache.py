@@ -123,7 +123,7 @@ async def _timed(data: dict[str, Any], answer: bytes, count: int) -> tuple[float
     for _ in range(count):
         signals, record = Signals(Envelope(path, data)), Record("r", path, 0.0)
         begun = perf_counter()
-        visit = cache.visit(policy, "kept", False, signals, _Nobody(), call, record)
+        visit = cache.visit(policy, "kept", False, signals, _Nobody(), call, record, None)
         found = await visit.look() if visit is not None else None
         times.append(1e6 * (perf_counter() - begun))
         if found is None:
