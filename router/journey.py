@@ -79,6 +79,8 @@ async def travel(
             if record.trace is not None:
                 call.headers = record.trace.onward(call.headers)
             asked = backend if visit is None else visit
+            if visit is None or not visit.joins:
+                meter.asked(name)
             answered = await _attempt(exchange, asked, call, meter, attempt, last, hide_usage)
         if answered:
             if signals.tools:
@@ -221,6 +223,7 @@ async def _attempt(
         exchange.cut()
         return True
     finally:
+        meter.idle()
         attempt.ended, attempt.queued = perf_counter(), call.queued
         if answer is not None:
             answer.abort()

@@ -51,6 +51,19 @@ class Visit:
     likeness: Likeness | None = None
     """Where the answer to a similar question will do."""
 
+    @property
+    def joins(self) -> bool:
+        """An equal request is in the air: nothing will be asked for this one alone."""
+        return self._flight() is not None
+
+    @property
+    def _name(self) -> tuple[object, ...]:
+        return self.key, self.call.stream, self.gives_usage
+
+    def _flight(self) -> Flight | None:
+        # A refresh is not content with an answer that was begun before it; those after it are with its own.
+        return None if self.refresh else self.flights.get(self._name)
+
     async def look(self) -> Answer | None:
         """The answer that was kept, in the caller's form."""
         if self.refresh:
@@ -87,12 +100,10 @@ class Visit:
         if self.shared and await _ambiguous(call.body):
             self.record.cache = "bypass"
             return await self.backend.ask(call)
-        # A refresh is not content with an answer that was begun before it; those after it are with its own.
-        name = (self.key, call.stream, self.gives_usage)
-        flight = None if self.refresh else self.flights.get(name)
+        flight = self._flight()
         joined = flight is not None
         if flight is None:
-            flight = self.flights.start(name, self._fetch, self._landed)
+            flight = self.flights.start(self._name, self._fetch, self._landed)
         seat = flight.board()
         try:
             if joined:

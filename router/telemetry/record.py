@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any, Literal
 
 from router.telemetry.trace import Trace
@@ -110,6 +109,8 @@ class Record:
     """None where the model has no known price, and where nothing was generated."""
     baseline: float = 0.0
     """US dollars that the same tokens would have cost at the baseline model; 0 without one."""
+    worked: float = 0.0
+    """Seconds of the backend's time that fell to it; counted where electricity is paid."""
     saved: float = 0.0
     """US dollars that the baseline, or for a hit of the cache the asking itself, would have cost more."""
     outcome: Outcome = "ok"
@@ -117,11 +118,6 @@ class Record:
     """`shutdown`: the proxy was ended and the time of grace was over."""
     trace: Trace | None = None
     """None where there are no traces."""
-
-    @property
-    def worked(self) -> float:
-        """Seconds that the backend has worked for it until now, or to its end."""
-        return (self.ended or perf_counter()) - self.asked if self.asked else 0.0
 
     @property
     def unpriced(self) -> bool:
