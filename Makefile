@@ -69,15 +69,15 @@ $(VENV)/.dev: $(VENV)/.llama
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-# Debian's packages start their servers as services; the tests start their own, so these are switched off.
-SERVERS := redis-server
-servers:  ## the servers that the tests start: Redis, from Debian's packages (as root, or with sudo)
+# RUNLEVEL=1: the packages' own services are not started where there is no systemd; the tests start their own.
+SERVERS := redis-server prometheus
+servers:  ## the servers that the tests start, Redis and Prometheus, from Debian's packages (as root)
 	@missing=; for server in $(SERVERS); do command -v $$server >/dev/null || missing="$$missing $$server"; done; \
-	if test -n "$$missing"; then \
-	  echo "Installing$$missing"; \
-	  as_root=; test "$$(id -u)" = 0 || as_root=sudo; \
-	  { $$as_root apt-get -qq update && $$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install --no-install-recommends $$missing >/dev/null; } \
-	  || echo "Not installed:$$missing. Their tests are skipped."; fi
+	test -n "$$missing" || exit 0; \
+	if test "$$(id -u)" != 0; then echo "Their tests are skipped, for they are not installed:$$missing (sudo make servers)"; exit 0; fi; \
+	echo "Installing$$missing"; \
+	apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing >/dev/null \
+	  || echo "Not installed:$$missing. Their tests are skipped."
 
 test: $(VENV)/.dev servers  ## run the tests; ARGS="-k name" are passed to pytest
 	@$(BIN)/python -m pytest $(ARGS)

@@ -17,7 +17,7 @@ UNITS = Path(__file__).with_name("alerts.test.yaml")
 
 def promtool(*arguments: str | Path) -> str:
     command = [installed("promtool"), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
