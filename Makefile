@@ -10,6 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/signalbox/wheels
 LLAMA := $(shell sed -n 's/^llama[-_]cpp[-_]python==//p' constraints.txt)
 WHEEL = ls $(CACHE)/llama_cpp_python-$(LLAMA)-*.whl >/dev/null 2>&1
+PHOENIX := 20.26.1
 COMPILER = command -v g++ >/dev/null && command -v cmake >/dev/null
 NO_COMPILER = llama.cpp needs a C++ compiler and cmake: apt-get install g++ cmake.
 COMPILING = kill -0 $$(cat $(VENV)/llama.pid 2>/dev/null) 2>/dev/null
@@ -17,10 +18,12 @@ COMPILING = kill -0 $$(cat $(VENV)/llama.pid 2>/dev/null) 2>/dev/null
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF
 export CMAKE_ARGS
 
-.PHONY: run test lint bench bench-world eval-task eval-world train-world test-training llama llama-meanwhile install clean help
+.PHONY: run test test-image lint servers bench bench-cache bench-world eval-task eval-world train-world test-training test-phoenix llama llama-meanwhile otel install clean help
 
 run: install  ## install and serve; ARGS="--port 4001 --rules my.yaml" are passed on
-	@if $(BIN)/signalbox extras $(ARGS) | grep -q gguf; then $(MAKE) --no-print-directory llama-meanwhile; fi
+	@extras=" $$($(BIN)/signalbox extras $(ARGS) | tr '\n' ' ')"; \
+	case "$$extras" in *" otel "*) $(MAKE) --no-print-directory otel;; esac; \
+	case "$$extras" in *" gguf "*) $(MAKE) --no-print-directory llama-meanwhile;; esac
 	@exec $(BIN)/signalbox serve $(ARGS)
 
 install: $(VENV)/.installed
@@ -54,19 +57,44 @@ $(VENV)/.llama: $(VENV)/.installed
 	@$(PIP) $$(ls $(CACHE)/llama_cpp_python-$(LLAMA)-*.whl | head -n 1)
 	@touch $@
 
+otel: $(VENV)/.otel  ## what traces need, for OTEL_EXPORTER_OTLP_ENDPOINT
+
+$(VENV)/.otel: $(VENV)/.installed
+	@echo "Installing what traces need"
+	@$(PIP) --editable '.[otel]'
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.llama
 	@echo "Installing what the tests need"
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-test: $(VENV)/.dev  ## run the tests; ARGS="-k name" are passed to pytest
+# RUNLEVEL=1: the packages' own services are not started where there is no systemd; the tests start their own.
+SERVERS := redis-server prometheus
+servers:  ## the servers that the tests start, Redis and Prometheus, from Debian's packages (as root)
+	@missing=; for server in $(SERVERS); do command -v $$server >/dev/null || missing="$$missing $$server"; done; \
+	test -n "$$missing" || exit 0; \
+	if test "$$(id -u)" != 0; then echo "Their tests are skipped, for they are not installed:$$missing (sudo make servers)"; exit 0; fi; \
+	echo "Installing$$missing"; \
+	apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing >/dev/null \
+	  || echo "Not installed:$$missing. Their tests are skipped."
+
+test: $(VENV)/.dev servers  ## run the tests; ARGS="-k name" are passed to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev  ## formatting, lint, types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 
-bench: $(VENV)/.installed  ## side by side with nginx and LiteLLM; wants the machine to itself, some minutes
+test-image: $(VENV)/.dev  ## follow deploy/Dockerfile by hand: a clean install that serves; a minute
+	@$(BIN)/python -m pytest tests/deploy/image_by_hand.py $(ARGS)
+
+bench: $(VENV)/.dev servers  ## side by side with nginx and LiteLLM, then cache and metrics; wants the machine to itself, 20 minutes
 	@$(BIN)/python -m bench.run $(ARGS)
+	@$(if $(ARGS),,$(BIN)/python -m bench.cache)
+	@$(if $(ARGS),,$(BIN)/python -m bench.metrics --write)
+
+bench-cache: $(VENV)/.dev servers  ## what a cached answer costs, from memory and from Redis
+	@$(BIN)/python -m bench.cache $(ARGS)
 
 eval-task: $(VENV)/.installed  ## how well the `task` signal does: confusion tables
 	@$(BIN)/python -m bench.eval_task
@@ -88,8 +116,18 @@ $(VENV)/.train: $(VENV)/.dev
 	@$(PIP) --editable '.[train]'
 	@touch $@
 
+# Phoenix is large (850 MB) and brings its own versions of much, so it has an environment of its own.
+test-phoenix: $(VENV)/.dev .venv-phoenix/.installed  ## the test of traces against a real Phoenix server; installs it
+	@$(BIN)/python -m pytest tests/phoenix $(ARGS)
+
+.venv-phoenix/.installed:
+	@echo "Installing Phoenix into .venv-phoenix (about two minutes)"
+	@test -x .venv-phoenix/bin/python || $(PYTHON) -m venv .venv-phoenix
+	@.venv-phoenix/bin/python -m pip --disable-pip-version-check install --quiet arize-phoenix==$(PHOENIX)
+	@touch $@
+
 clean:  ## remove the environment; the compiled wheel stays in $(CACHE)
-	rm -rf $(VENV) .venv-bench *.egg-info
+	rm -rf $(VENV) .venv-bench .venv-phoenix *.egg-info
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12

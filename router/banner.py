@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import shutil
@@ -17,6 +18,8 @@ from router.config.facts import Facts
 from router.config.schema import GgufBackend, HttpBackend, LitellmBackend, WorldBackend
 
 __all__ = ["banner", "greet", "is_worker"]
+
+log = logging.getLogger("signalbox")
 
 PATIENCE = 1.0
 """Seconds to wait for the backends' first answers; what takes longer is shown as such."""
@@ -42,8 +45,22 @@ async def greet(box: Box) -> None:
     while waited < PATIENCE and any(facts.up is None for facts in box.state.facts.values()):
         await asyncio.sleep(0.02)
         waited += 0.02
+    if box.settings.logs_json:  # whoever reads the log reads JSON
+        _tell(box)
+        return
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     print(banner(box, colour), file=sys.stderr, flush=True)
+
+
+def _tell(box: Box) -> None:
+    up = [name for name, facts in box.state.facts.items() if facts.up is not False]
+    rules = box.rulebook.path or "made from what is on this machine"
+    log.info(
+        "Signalbox %s listens on %s port %d; rules: %s; backends: %s",
+        *(__version__, box.settings.host, box.settings.port, rules, ", ".join(up) or "none yet"),
+    )
+    for problem in box.rulebook.problems:
+        log.warning("%s", problem)
 
 
 def banner(box: Box, colour: bool) -> str:

@@ -10,23 +10,32 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
 
 from router.accounts.bills import Bills
 from router.accounts.keys import Keys
 from router.accounts.ledger import Ledger, data_dir
 from router.backends.contract import Backend
 from router.backends.registry import build
+from router.cache.cache import Cache
 from router.config.facts import Facts
 from router.config.problems import RulesError
+from router.config.provider import provider_of, server_of
 from router.config.watch import Watcher
 from router.routing.rulebook import Rulebook, open_rules, read_rules
 from router.routing.session import Sessions
 from router.settings import Settings
+from router.telemetry.conventions import Provider
 from router.telemetry.log import RequestLog
 from router.telemetry.metrics import Metrics
 from router.telemetry.record import Record
 from router.telemetry.store import Gauge
+from router.telemetry.tracing import open_spans
 from router.telemetry.workers import Workers
+
+if TYPE_CHECKING:
+    from router.telemetry.spans import Spans
 
 __all__ = ["Box", "State"]
 
@@ -60,20 +69,27 @@ class Box:
     ledger: Ledger | None = None
     """None before `open`, and where it cannot be written."""
     sessions: Sessions = field(default_factory=Sessions)
+    cache: Cache = field(init=False)
     state: State = field(init=False)
     workers: Workers = field(init=False)
     lines: RequestLog | None = None
     """None where requests are not logged."""
+    spans: Spans | None = None
+    """None where no traces are wanted."""
     rejected: str | None = None
     """Why the rules file on disk is not the one in force; None when it is."""
     reloaded: float = field(default_factory=time.time)
     """When the rules in force were put in force, seconds of the epoch."""
+    reload_seconds: float = 0.0
+    """What it took, from the content read to the backends started; 0 before the first time."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.keys = Keys(self.settings.keys)
+        self.keys = Keys({alias: key.get_secret_value() for alias, key in self.settings.keys.items()})
+        self.cache = self._cache()
         self.metrics.add(*gauges(self))
+        self.metrics.knows, self.metrics.before = self._knows, self._count_work
         self.workers = Workers(self.metrics.told)
         if self.settings.log in ("debug", "info"):
             self.lines = RequestLog(machine=self.settings.logs_json)
@@ -81,8 +97,10 @@ class Box:
     async def open(self) -> None:
         """Build and start the backends, begin to watch the rules file."""
         self.state = self._state(self.rulebook, {})
+        await self.cache.open(self.rulebook.rules)
         self.ledger = await asyncio.to_thread(self._open_ledger)
         await self.workers.open()
+        self.spans = await asyncio.to_thread(open_spans, self._provider)
         for backend in self.state.backends.values():
             await backend.start()
         loaded = self.rulebook.loaded
@@ -99,20 +117,25 @@ class Box:
         for backend in self.state.backends.values():
             await backend.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
+        await self.cache.close()
         await self.workers.close()
+        if self.spans is not None:
+            await asyncio.to_thread(self.spans.close)
         if self.lines is not None:
-            self.lines.write()
+            await asyncio.to_thread(self.lines.close)
         if self.ledger is not None:
             await asyncio.to_thread(self.ledger.close)
 
     async def reload(self, rulebook: Rulebook) -> None:
         """Put new rules in force between two requests. A backend whose settings are unchanged lives on, with its
         connections, its loaded model and what it has learned; one that is gone closes when its answers have ended."""
+        self._count_work()  # of backends that go
         old = self.state.backends
         state = self._state(rulebook, old)
         fresh = [backend for name, backend in state.backends.items() if backend is not old.get(name)]
         for backend in fresh:
             await backend.start()
+        await self.cache.open(rulebook.rules)
         self.state, self.rulebook, self.reloaded = state, rulebook, time.time()
         for name, backend in old.items():
             if state.backends.get(name) is not backend:
@@ -131,10 +154,19 @@ class Box:
         if record.cost is None:
             self.state.bills.close(record)
         self.metrics.count(record)
+        if record.cache:
+            self.cache.results[record.cache] += 1
         if self.ledger is not None:
             self.ledger.add(record)
         if self.lines is not None:
             self.lines.add(record)
+        if self.spans is not None:
+            self.spans.end(record)
+
+    def _cache(self) -> Cache:
+        settings = self.settings
+        url = settings.redis_url.get_secret_value() if settings.redis_url is not None else None
+        return Cache(url, settings.cache_bytes, self.metrics.cache_failures.add, self.metrics.kept)
 
     def _open_ledger(self) -> Ledger | None:
         settings = self.settings
@@ -144,6 +176,23 @@ class Box:
         except (OSError, sqlite3.Error) as error:
             log.warning("there is no ledger of requests: %s (%s)", folder, error)
             return None
+
+    def _knows(self, backend: str, model: str) -> bool:
+        facts = self.state.facts.get(backend)
+        return facts is not None and (model == facts.model or model in facts.models)
+
+    def _count_work(self) -> None:
+        """What models in process have computed since the last time."""
+        for name, backend in self.state.backends.items():
+            if backend.work is not None:
+                for counter, amount in zip(self.metrics.work, backend.work.take(), strict=True):
+                    counter.add(name, by=amount)
+
+    def _provider(self, backend: str) -> Provider:
+        spec = self.state.rulebook.rules.backends.get(backend)
+        if spec is None:  # the rules were changed meanwhile
+            return Provider("unknown")
+        return Provider(provider_of(spec), *server_of(spec), in_process=spec.kind in ("gguf", "world"))
 
     def why_not_ready(self) -> list[str]:
         """Empty when at least one backend can serve; else a sentence for each."""
@@ -176,6 +225,7 @@ class Box:
 
     async def _watch(self, watcher: Watcher) -> None:
         async for content in watcher:
+            began = perf_counter()
             try:
                 # Off the loop: a long file takes tens of milliseconds to parse.
                 rulebook = await asyncio.to_thread(read_rules, content, watcher.path, os.environ)
@@ -186,7 +236,7 @@ class Box:
                 log.exception("the new rules could not be put in force")
                 self._reject(f"{type(error).__name__}: {error}")
             else:
-                self.rejected = None
+                self.rejected, self.reload_seconds = None, perf_counter() - began
                 self.metrics.reloads.add("applied")
 
     async def _look_around(self) -> None:
@@ -212,15 +262,38 @@ def gauges(box: Box) -> Iterator[Gauge]:
     def queues(what: str) -> Callable[[], Iterator[tuple[tuple[str, ...], float]]]:
         return lambda: (((name,), float(getattr(backend.slots, what))) for name, backend in box.state.backends.items())
 
+    def slots() -> Iterator[tuple[tuple[str, ...], float]]:
+        for name, backend in box.state.backends.items():
+            if backend.slots.parallel is not None:
+                yield (name,), float(backend.slots.parallel)
+
+    def loads() -> Iterator[tuple[tuple[str, ...], float]]:
+        for name, backend in box.state.backends.items():
+            if backend.work is not None and backend.work.load_seconds:
+                yield (name,), backend.work.load_seconds
+
     def revision() -> Iterator[tuple[tuple[str, ...], float]]:
         loaded = box.rulebook.loaded
         yield (loaded.digest[:12] if loaded is not None else "found",), 1.0
+
+    def cached() -> Iterator[tuple[tuple[str, ...], float]]:
+        if (up := box.cache.up) is not None:
+            yield (), float(up)
 
     yield Gauge(
         "signalbox_backend_up", "1 when the backend can be asked, 0 when it is down.", ("backend",), up, "least"
     )
     yield Gauge("signalbox_backend_busy", "Requests that a backend works on.", ("backend",), queues("busy"))
     yield Gauge("signalbox_queue_depth", "Requests that wait for a backend.", ("backend",), queues("waiting"))
+    yield Gauge("signalbox_backend_slots", "Requests that a backend may work on at once.", ("backend",), slots)
+    yield Gauge("signalbox_model_load_seconds", "What loading a model in process took.", ("backend",), loads, "most")
+    yield Gauge(
+        "signalbox_config_reload_seconds",
+        "What putting the last change of the rules in force took; 0 before the first.",
+        (),
+        lambda: [((), box.reload_seconds)],
+        "most",
+    )
     yield Gauge(
         "signalbox_config_valid",
         "1 when the rules file on disk is the one in force.",
@@ -235,4 +308,5 @@ def gauges(box: Box) -> Iterator[Gauge]:
         lambda: [((), box.reloaded)],
         "least",
     )
+    yield Gauge("signalbox_cache_up", "1 when the cache can be asked.", (), cached, "least")
     yield Gauge("signalbox_config_revision", "Constant 1, by a hash of the rules.", ("revision",), revision, "least")

@@ -17,6 +17,7 @@ COMMANDS = {
     "explain": "show where a request would go, and why, without sending it",
     "spend": "what was spent, by model, route, backend, key, harness or day",
     "extras": "print the optional parts (gguf) that the rules need installed",
+    "cache": "show what is cached, or forget it",
     "world": "look into world models, or ask them",
     "schema": "print the JSON schema of rules files, for editors",
 }

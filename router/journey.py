@@ -1,6 +1,6 @@
 """One request, from bytes to bytes. Read this first: each step is a short function, each room it enters a folder.
 
-    door (api/) → decide (routing/) → for each candidate: prepare → ask (backends/) → relay → record (telemetry/)
+    door (api/) → decide (routing/) → for each candidate: prepare → look (cache/) → ask (backends/) → relay → record
 
 Until the first byte of an answer has gone to the client, a failure moves on to the next candidate. After it nothing
 is repeated, and the stream is cut without its proper end: more clients recover from that than from an error event.
@@ -15,9 +15,11 @@ from typing import Any
 from router.accounts.bills import Meter
 from router.backends.contract import Backend, BackendError, Call
 from router.box import Box, State
+from router.cache.visit import Visit
+from router.cache.wish import FIELD, without_wish
 from router.refusal import Refusal
 from router.relay import relay
-from router.request.edit import edit
+from router.request.edit import REMOVE, edit
 from router.request.envelope import Envelope
 from router.request.images import without_images
 from router.request.signals import Signals
@@ -51,24 +53,36 @@ async def travel(
     box: Box, exchange: Exchange, envelope: Envelope, record: Record, upload: Upload | None = None
 ) -> None:
     """Answer one request. Raises Refusal when the answer is an error of ours."""
+    record.read = perf_counter()
     state = box.state
     signals = Signals(envelope)
     decision = decide(box, state, signals)
     record.decided = perf_counter()
     record.route, record.stream, record.harness = decision.route, signals.stream, signals.harness
     record.rejected = decision.rejected
+    if record.trace is not None:
+        record.trace.asked(envelope.data, signals.model, signals.session, decision.private)
     order = decision.order
     if not order:
         raise _no_candidate(state, decision)
     meter = Meter(state.bills, record, lambda: signals.tokens)
     for name in order:
         backend = state.backends[name]
-        record.backend, record.model = name, backend.facts.model or signals.model
+        record.backend, record.model = name, _model_for(state, signals, backend) or signals.model
         attempt = Attempt(name, model=record.model)
-        record.attempts.append(attempt)
         call = prepare(state, envelope, signals, decision, backend, upload)
+        visit = _visit(box, state, signals, decision, backend, call, record)
         last = name is order[-1] or (upload is not None and upload.touched)
-        if await _attempt(exchange, backend, call, meter, attempt, last, _hides_usage(envelope, signals)):
+        hide_usage = _hides_usage(envelope, signals)
+        answered = visit is not None and await _from_cache(exchange, visit, meter, hide_usage)
+        if not answered:
+            if record.trace is not None:
+                call.headers = record.trace.onward(call.headers)
+            asked = backend if visit is None else visit
+            if visit is None or not visit.joins:
+                meter.asked(name)
+            answered = await _attempt(exchange, asked, call, meter, attempt, last, hide_usage)
+        if answered:
             if signals.tools:
                 box.sessions.put(_session(signals), name)
             return
@@ -111,7 +125,7 @@ def prepare(
         call.body, call.length = upload.toward(_model_for(state, signals, backend))
     elif envelope.data and (changes := _changes(state, envelope, signals, decision, backend)):
         call.body = edit(envelope.body, envelope.data, changes)
-        call.data = {**envelope.data, **changes}
+        call.data = {name: value for name, value in {**envelope.data, **changes}.items() if value is not REMOVE}
     return call
 
 
@@ -126,10 +140,34 @@ def _changes(
     if _hides_usage(envelope, signals) and backend.asks_usage:
         options = data.get("stream_options")
         changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+    if FIELD in data:
+        changes.update(without_wish(data))
     scope = drops_images(signals, settings, facts)
     if scope is not None:
         changes.update(without_images(data, scope))
     return changes
+
+
+def _visit(
+    box: Box, state: State, signals: Signals, decision: Decision, backend: Backend, call: Call, record: Record
+) -> Visit | None:
+    """This request at the cache; None where the route has none, or this request is not for it."""
+    settings = decision.settings
+    if settings is None or settings.cache is None:
+        return None
+    private = decision.private or state.rulebook.rules.backends[backend.name].private is True
+    similar = settings.cache.similar
+    embedder = state.backends.get(similar.backend) if similar is not None else None
+    return box.cache.visit(settings.cache, decision.route, private, signals, backend, call, record, embedder)
+
+
+async def _from_cache(exchange: Exchange, visit: Visit, meter: Meter, hide_usage: bool) -> bool:
+    """Relay the answer that was kept. False when there is none."""
+    answer = await visit.look()
+    if answer is None:
+        return False
+    await relay(exchange, answer, meter, hide_usage)
+    return True
 
 
 def _model_for(state: State, signals: Signals, backend: Backend) -> str | None:
@@ -152,39 +190,51 @@ def _hides_usage(envelope: Envelope, signals: Signals) -> bool:
 
 
 async def _attempt(
-    exchange: Exchange, backend: Backend, call: Call, meter: Meter, attempt: Attempt, last: bool, hide_usage: bool
+    exchange: Exchange,
+    asked: Backend | Visit,
+    call: Call,
+    meter: Meter,
+    attempt: Attempt,
+    last: bool,
+    hide_usage: bool,
 ) -> bool:
-    """Ask one backend and relay its answer. False when it failed and another may still answer."""
+    """Ask one backend, or whoever asks it for several, and relay its answer. False when it failed and another may
+    still answer."""
     record = meter.record
+    record.attempts.append(attempt)
     record.asked = attempt.asked = perf_counter()
     record.answered = 0.0
     answer = None
     try:
-        answer = await backend.ask(call)
-        record.answered = perf_counter()
+        answer = await asked.ask(call)
+        record.answered = attempt.answered = perf_counter()
         if answer.status in TRY_ANOTHER and not last:
-            _failed(attempt, f"status {answer.status}", f"answered with status {answer.status}")
+            _failed(record, attempt, f"status {answer.status}", f"answered with status {answer.status}")
             return False
         await relay(exchange, answer, meter, hide_usage)
         return True
     except BackendError as error:
         if error.reason == "refused" and not exchange.started:
             raise Refusal(error.status, error.message, code=error.code) from None
-        _failed(attempt, error.reason, error.message, error.retry_after)
+        _failed(record, attempt, error.reason, error.message, error.retry_after)
         if not exchange.started:
             return False
         record.outcome = "broken"
         exchange.cut()
         return True
     finally:
-        attempt.ended = perf_counter()
+        meter.idle()
+        attempt.ended, attempt.queued = perf_counter(), call.queued
         if answer is not None:
             answer.abort()
 
 
-def _failed(attempt: Attempt, reason: str, message: str, retry_after: float | None = None) -> None:
+def _failed(record: Record, attempt: Attempt, reason: str, message: str, retry_after: float | None = None) -> None:
+    if not record.attempts or record.attempts[-1] is not attempt:  # an attempt shared with others has failed for all
+        record.attempts.append(attempt)
     attempt.reason, attempt.message, attempt.retry_after = reason, message, retry_after
-    log.info("%s failed: %s", attempt.backend, message)
+    # The line of the request tells the reason. The words may be a provider's, and repeat what was asked.
+    log.debug("%s failed: %s", attempt.backend, message)
 
 
 def _no_candidate(state: State, decision: Decision) -> Refusal:

@@ -49,6 +49,9 @@ async def relay(exchange: Exchange, answer: Answer, meter: Meter, hide_usage: bo
     record.status = answer.status
     if kind.startswith(b"application/json") or answer.status >= 400:
         body = await answer.read()
+        record.received = perf_counter()
+        if record.trace is not None and record.trace.captures and not encoded:
+            record.trace.heard(body)
         if answer.status == 200 and not encoded:
             record.usage, record.finish_reason = usage_of(body)
             meter.told()
@@ -64,6 +67,7 @@ async def relay(exchange: Exchange, answer: Answer, meter: Meter, hide_usage: bo
     stream = _Stream(exchange, answer.status, headers, record, watch, _length(answer))
     try:
         await answer.pipe(stream.take, exchange.ready)
+        record.received = perf_counter()
         stream.end()
     finally:
         if watch is not None:
@@ -75,7 +79,7 @@ async def relay(exchange: Exchange, answer: Answer, meter: Meter, hide_usage: bo
 class _Stream:
     """An answer on its way through. The head goes out with the first bytes: before them, another may answer."""
 
-    __slots__ = ("_came", "_exchange", "_headers", "_kept", "_length", "_record", "_status", "_watch")
+    __slots__ = ("_came", "_exchange", "_headers", "_kept", "_length", "_record", "_status", "_trace", "_watch")
 
     def __init__(
         self,
@@ -91,6 +95,7 @@ class _Stream:
         self._headers = headers
         self._record = record
         self._watch = watch
+        self._trace = record.trace if watch is not None and record.trace and record.trace.captures else None
         self._length = length
         self._came = 0
         self._kept: list[bytes] = []
@@ -107,6 +112,8 @@ class _Stream:
             if self._came < KEPT:
                 self._kept.append(data)
             self._came += len(data)
+            if self._trace is not None:
+                self._trace.heard(data)
             data = watch.feed(data)
         if data:
             self._send(data)
@@ -134,7 +141,7 @@ class _Stream:
 def _trace(headers: RawHeaders, record: Record) -> None:
     """Add what the decision was and where the time went (`server-timing`, milliseconds)."""
     now = perf_counter()
-    upstream = (record.answered or now) - record.asked
+    upstream = (record.answered or now) - record.asked if record.asked else 0.0
     headers += (
         (b"x-request-id", record.id.encode("latin-1")),
         (b"x-signalbox-route", _label(record.route)),
@@ -146,6 +153,10 @@ def _trace(headers: RawHeaders, record: Record) -> None:
             b"overhead;dur=%.2f, upstream;dur=%.2f" % ((now - record.started - upstream) * 1000, upstream * 1000),
         ),
     )
+    if record.cache:
+        headers.append((b"x-signalbox-cache", record.cache.encode("ascii")))
+    if record.similarity:
+        headers.append((b"x-signalbox-similarity", b"%.4f" % record.similarity))
     if record.cost is not None:
         headers.append((b"x-signalbox-cost-usd", b"%.9f" % record.cost.usd))
 

@@ -33,6 +33,7 @@ from router.box import Box
 from router.refusal import Refusal
 from router.routing.rulebook import Rulebook, open_rules
 from router.settings import Settings
+from router.telemetry.log import JsonFormatter
 from router.telemetry.workers import FOLDER
 from router.wire.inbound import InboundProtocol
 
@@ -93,13 +94,13 @@ def application(box: Box) -> FastAPI:
 def create() -> FastAPI:
     """The application as the environment describes it: what each worker process calls."""
     settings = Settings()
-    _log(settings.log)
+    _log(settings)
     return application(Box(settings, open_rules(settings.rules, os.environ)))
 
 
 def run(settings: Settings, rulebook: Rulebook) -> int:
     """Serve until SIGTERM or SIGINT; open streams then get the grace time. Returns the exit code."""
-    _log(settings.log)
+    _log(settings)
     several = settings.workers > 1
     box = Box(settings, rulebook)
     config = uvicorn.Config(
@@ -172,7 +173,10 @@ def _shaped(refusal: Refusal, extra: Any = None) -> Response:
     return Response(body, refusal.status, {**{k.decode(): v.decode() for k, v in headers}, **(extra or {})})
 
 
-def _log(level: str) -> None:
+def _log(settings: Settings) -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S", force=True)
-    logging.getLogger("signalbox").setLevel(level.upper())
+    if settings.logs_json:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonFormatter())
+    logging.getLogger("signalbox").setLevel(settings.log.upper())
     logging.getLogger("uvicorn.error").setLevel("WARNING")

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from router.accounts.keys import parse_keys
+from router.cache.address import parse_address
 
 __all__ = ["Settings"]
 
@@ -26,7 +27,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on; anything but loopback needs client keys")
     port: int = Field(4000, ge=0, le=65535, description="port to listen on")
     workers: int = Field(1, ge=1, le=64, description="processes")
-    keys: Annotated[dict[str, str], NoDecode] = Field(
+    keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
         default_factory=dict, description="client keys, `alias:key,alias:key`", repr=False
     )
     body_limit: int = Field(
@@ -38,6 +39,13 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="web origins that may call from a browser, separated by commas; `*` for all"
     )
+    redis_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("SIGNALBOX_REDIS_URL", "REDIS_URL", "redis_url"),
+        description="where answers are cached and shared: redis://, rediss://, redis+sentinel://, redis+cluster://; "
+        "left out: in each process's memory",
+    )
+    cache_bytes: int = Field(64 * 1024 * 1024, ge=0, description="memory for cached answers of each process, in bytes")
     data_dir: Path | None = Field(
         None, description="where the ledger of requests lies; left out: the user's state folder (XDG_STATE_HOME)"
     )
@@ -47,18 +55,26 @@ class Settings(BaseSettings):
     )
     log: str = Field("info", pattern="^(debug|info|warning|error)$", description="how much is logged")
     log_format: Literal["auto", "text", "json"] = Field(
-        "auto", description="how requests are logged; auto: as text on a terminal, else as JSON"
+        "auto", description="form of the log; auto: text on a terminal, else JSON"
     )
 
     @property
     def logs_json(self) -> bool:
-        """Requests are logged for a machine."""
+        """The log is for a machine."""
         return self.log_format == "json" or (self.log_format == "auto" and not sys.stderr.isatty())
 
     @field_validator("keys", mode="before")
     @classmethod
     def _keys(cls, value: object) -> object:
         return parse_keys(value) if isinstance(value, str) else value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value().strip():
+            return None
+        parse_address(value.get_secret_value())
+        return value
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -100,7 +100,7 @@ def signalbox(rules: str, *arguments: str, ready: bool = True, **environment: st
         path, log, port = Path(folder, "rules.yaml"), Path(folder, "log"), free_port()
         path.write_text(rules)
         command = [sys.executable, "-m", "router.cli", "serve", "--rules", str(path), "--port", str(port), *arguments]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALBOX_", "REDIS_"))}
         clean["SIGNALBOX_DATA_DIR"] = folder
         with log.open("wb") as sink:
             process = subprocess.Popen(command, stdout=sink, stderr=sink, env={**clean, **environment})

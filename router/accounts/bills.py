@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from router.accounts.heard import written
-from router.accounts.prices import FREE, baseline_price, price_at, usd
+from router.accounts.prices import FREE, baseline_price, price_at, told_cost, usd
 from router.accounts.tokens import tokens_of
+from router.accounts.working import Working
 from router.config.price import Price
 from router.config.schema import Backend, Rules
 from router.request.tokens import estimate
@@ -37,6 +38,8 @@ class Bills:
         self._baseline = baseline_price(rules.baseline) if rules.baseline is not None else None
         self._price = lru_cache(maxsize=1024)(self._looked_up)
         self._warned: set[tuple[str, str]] = set()
+        self.working = {name: Working() for name, spec in rules.backends.items() if spec.power is not None}
+        """Of the backends whose electricity is paid."""
         for name, spec in rules.backends.items():
             if (model := getattr(spec, "model", None)) is not None:
                 self._price(name, model)  # now, and not while a request waits: the list of clouds is a large file
@@ -68,9 +71,10 @@ class Bills:
             self._spare(record, tokens, price)
             return
         if spec.power is not None:
-            worked = max(0.0, record.worked)
-            dollars = round(spec.power.watts / 1000 * worked / HOUR * spec.power.per_kwh, 9)
+            dollars = round(spec.power.watts / 1000 * record.worked / HOUR * spec.power.per_kwh, 9)
             record.cost = Cost(dollars, "power")
+        elif spec.price is None and (told := told_cost(spec, record.usage or {})) is not None:
+            record.cost = Cost(told, "reported")
         elif price is None or (tokens is NONE and price != FREE):
             self._warn(record)
             return
@@ -106,20 +110,38 @@ class Bills:
 class Meter:
     """What measures one answer on its way: told of its usage, or of its bytes where none came."""
 
-    __slots__ = ("_bills", "_prompt", "record")
+    __slots__ = ("_begun", "_bills", "_prompt", "_working", "record")
 
     def __init__(self, bills: Bills, record: Record, prompt: Callable[[], int]):
         """`prompt` estimates the tokens of the request; it is asked only where nobody told them."""
         self._bills = bills
         self._prompt = prompt
+        self._working: Working | None = None
+        self._begun = 0.0
         self.record = record
 
+    def asked(self, backend: str) -> None:
+        """The backend begins to work for it, and what another has done before is not counted."""
+        self.idle()
+        self.record.worked = 0.0
+        self._working = self._bills.working.get(backend)
+        if self._working is not None:
+            self._begun = self._working.begin()
+
+    def idle(self) -> None:
+        """The backend has ended, or was ended. Harmless when called again."""
+        if self._working is not None:
+            self.record.worked += self._working.end(self._begun)
+            self._working = None
+
     def told(self) -> None:
-        """The record has the usage that the backend told, if it told any."""
+        """The answer is over; the record has the usage that the backend told, if it told any."""
+        self.idle()
         self._bills.settle(self.record)
 
     def heard(self, body: bytes, share: float = 1.0) -> None:
         """The answer is over, whole or cut; `body` is what of it was kept, that `share` of all that came."""
+        self.idle()
         record = self.record
         if record.tokens is not None or record.status != 200 or record.path not in GENERATING:
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from router.config import catalogue
@@ -11,7 +13,7 @@ from router.config.schema import Backend, HttpBackend, LitellmBackend
 from router.config.schema import Price as Said
 from router.telemetry.record import Tokens
 
-__all__ = ["FREE", "baseline_price", "price_at", "usd"]
+__all__ = ["FREE", "baseline_price", "price_at", "told_cost", "usd"]
 
 FREE = Price(0.0, 0.0)
 HOSTS = {
@@ -49,6 +51,27 @@ def price_at(spec: Backend, model: str) -> Price | None:
     else:
         entry = catalogue.lookup(f"{provider}/{model}")
     return entry.price if entry is not None else None
+
+
+def told_cost(spec: Backend, usage: Mapping[str, Any]) -> float | None:
+    """US dollars that the answer itself tells: OpenRouter does, in `usage.cost`; with a key of one's own that is its
+    fee, beside what the provider takes (openrouter.ai/docs, usage accounting)."""
+    if not _is_openrouter(spec) or (cost := _amount(usage.get("cost"))) is None:
+        return None
+    details = usage.get("cost_details")
+    if usage.get("is_byok") and isinstance(details, dict):
+        cost += _amount(details.get("upstream_inference_cost")) or 0.0
+    return round(cost, 9)
+
+
+def _is_openrouter(spec: Backend) -> bool:
+    if isinstance(spec, LitellmBackend):
+        return spec.model.startswith("openrouter/")
+    return isinstance(spec, HttpBackend) and urlsplit(spec.url).hostname == "openrouter.ai"
+
+
+def _amount(value: Any) -> float | None:
+    return float(value) if value.__class__ in (int, float) and 0 <= value < 1e6 else None
 
 
 def baseline_price(model: str) -> Price | None:

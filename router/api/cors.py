@@ -8,7 +8,7 @@ __all__ = ["EXPOSED", "Cors"]
 
 EXPOSED = (
     "x-request-id, x-signalbox-route, x-signalbox-backend, x-signalbox-model, x-signalbox-attempts, "
-    "x-signalbox-cost-usd, server-timing, retry-after"
+    "x-signalbox-cost-usd, x-signalbox-cache, x-signalbox-similarity, age, server-timing, retry-after"
 )
 
 

@@ -69,6 +69,8 @@ class ApiDoors:
         path = canonical(exchange.path) or exchange.path
         record = Record(f"{self._prefix}-{next(self._numbers):06x}", path, perf_counter())
         self.box.metrics.running += 1
+        if self.box.spans is not None:
+            record.trace = self.box.spans.begin(exchange.headers)
         if self.cors.origins:
             exchange.extra = self.cors.headers(exchange.headers)
         try:
@@ -78,6 +80,7 @@ class ApiDoors:
             self._refuse(exchange, path, record, refusal)
         except asyncio.CancelledError:
             record.outcome = "cancelled"
+            record.cancelled_by = "client" if exchange.disconnected else "shutdown"
             record.status = record.status or 499
             exchange.cut()
             raise

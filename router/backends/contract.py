@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from router.config.facts import Facts
+from router.telemetry.work import Work
 
 if TYPE_CHECKING:  # it raises what stands here
     from router.backends.slots import Slots
@@ -53,6 +54,8 @@ class Call:
     query: bytes = b""
     length: int | None = None
     """Bytes of an iterator body, where known."""
+    queued: float = 0.0
+    """Seconds it waited for a slot; told by the backend."""
 
 
 class Answer(ABC):
@@ -126,6 +129,8 @@ class Backend(ABC):
 
     name: str
     facts: Facts
+    work: Work | None = None
+    """Of a model in process: what it has computed."""
     asks_usage: bool = True
     """Takes `stream_options.include_usage`."""
     slots: Slots

@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from time import perf_counter
 
 from router.backends.contract import Answer, Backend, BackendError, Call, Events, Plain
 from router.backends.llama.context import Stopped
@@ -22,6 +23,7 @@ from router.backends.llama.request import read
 from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import GgufBackend as Spec
+from router.telemetry.work import Work
 
 __all__ = ["GgufBackend"]
 
@@ -47,6 +49,7 @@ class GgufBackend(Backend):
         self._loaded = asyncio.Event()
         self._loading: asyncio.Task[None] | None = None
         self._jobs: set[Job] = set()
+        self.work: Work = Work()
         self._closed = False
 
     @property
@@ -72,7 +75,7 @@ class GgufBackend(Backend):
         """Queue the call and compute. A stream's answer is there with its first bytes, a plain one when it is whole."""
         await self._ready()
         work = self._work(call)
-        await self.slots.take()
+        call.queued = await self.slots.take()
         loop = asyncio.get_running_loop()
         job = Job(loop)
         self._jobs.add(job)
@@ -125,6 +128,7 @@ class GgufBackend(Backend):
 
     async def _load_engine(self) -> None:
         facts = self.facts
+        began = perf_counter()
         open_engine = partial(Engine, self.name, self.spec, lambda: self._closed)
         try:
             engine = await asyncio.get_running_loop().run_in_executor(self._workers, open_engine)
@@ -133,7 +137,7 @@ class GgufBackend(Backend):
         except (ImportError, OSError, RuntimeError) as error:
             facts.up, facts.fault = False, f"llama-cpp-python cannot be used ({error}); `make llama` installs it"
         else:
-            self._engine = engine
+            self._engine, self.work.load_seconds = engine, perf_counter() - began
             facts.context = min(facts.context or engine.n_ctx, engine.n_ctx)
             facts.tools = facts.tools and engine.template.calls_are_tagged
             facts.up, facts.fault = True, None
@@ -166,6 +170,8 @@ class GgufBackend(Backend):
     def _finished(self, job: Job) -> None:
         self._jobs.discard(job)
         self.slots.give_back()
+        if job.work is not None:
+            self.work.add(job.work)
 
     def _free(self) -> None:
         self._workers.shutdown(wait=True)

@@ -13,6 +13,7 @@ from router.backends.probe import Prober
 from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import HttpBackend as Spec
+from router.config.secret import reveal
 from router.wire.client import Limits, Origin, Pool, Response, WireError
 
 __all__ = ["HttpBackend"]
@@ -45,10 +46,10 @@ class HttpBackend(Backend):
         own: dict[bytes, bytes] = {
             b"host": (f"[{host}]" if ":" in host else host).encode() + (b":%d" % port if url.port else b"")
         }
-        if spec.api_key:
-            own[b"authorization"] = b"Bearer " + spec.api_key.encode("latin-1", "replace")
-        for header, value in spec.headers.items():
-            own[header.lower().encode("latin-1", "replace")] = value.encode("latin-1", "replace")
+        if key := reveal(spec.api_key):
+            own[b"authorization"] = b"Bearer " + key.encode("latin-1", "replace")
+        for header, secret in spec.headers.items():
+            own[header.lower().encode("latin-1", "replace")] = secret.get_secret_value().encode("latin-1", "replace")
         self._own_names = frozenset(own)
         self._own = b"".join(b"%b: %b\r\n" % (header, _one_line(value)) for header, value in own.items())
         self.prober = Prober(facts, self, self._base)
@@ -67,7 +68,7 @@ class HttpBackend(Backend):
     async def ask(self, call: Call) -> Answer:
         """Relay the call. An error status is an answer too: whoever asked judges it."""
         slots = self.slots
-        await slots.take()
+        call.queued = await slots.take()
         try:
             if isinstance(call.body, bytes):
                 response = await self.pool.send(self._head(call, len(call.body)), call.body)

@@ -16,6 +16,7 @@ from router.backends.litellm_request import FIELDS, arguments, refuse_unsendable
 from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import LitellmBackend as Spec
+from router.config.secret import reveal
 
 __all__ = ["LitellmBackend"]
 
@@ -46,7 +47,7 @@ class LitellmBackend(Backend):
         self._litellm: Any = None
         self._speaks_openai = False
         self._fixed: dict[str, Any] = {}
-        self._redact = Redactor([spec.api_key, *_secrets(spec.params), *_secrets(os.environ)])
+        self._redact = Redactor([reveal(spec.api_key), *_secrets(spec.params), *_secrets(os.environ)])
         self._imported = asyncio.Event()
         self._importing: asyncio.Task[None] | None = None
 
@@ -68,7 +69,7 @@ class LitellmBackend(Backend):
             raise BackendError("refused", f"{self.name} does not serve {call.path}", status=404)
         refuse_unsendable(call.data)
         await self._ready()
-        await self.slots.take()
+        call.queued = await self.slots.take()
         try:
             if call.stream and call.path != "/v1/embeddings":
                 return await self._stream(call)  # gives the slot back at its end
@@ -146,10 +147,8 @@ class LitellmBackend(Backend):
             # Else each request with tools makes it import `mcp`, which is not installed, to look for its own gateway's.
             "_skip_mcp_handler": True,
         }
-        for field in ("api_key", "api_base"):
-            if (value := getattr(self.spec, field)) is not None:
-                fixed[field] = value
-        return fixed | self.spec.params
+        said = {"api_key": reveal(self.spec.api_key), "api_base": self.spec.api_base}
+        return fixed | {field: value for field, value in said.items() if value is not None} | self.spec.params
 
 
 class _Stream:

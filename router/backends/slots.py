@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 
 from router.backends.contract import BackendError
 
@@ -25,17 +26,18 @@ class Slots:
         """Requests in the queue."""
         return len(self._waiting)
 
-    async def take(self) -> None:
-        """A slot; raises BackendError("full") when the queue is full or the wait too long."""
+    async def take(self) -> float:
+        """A slot, after so many seconds. Raises BackendError("full") when the queue is full or the wait too long."""
         if self.parallel is None or (self.busy < self.parallel and not self._waiting):
             self.busy += 1
-            return
+            return 0.0
         if len(self._waiting) >= self.queue:
             raise BackendError(
                 "full", f"{self.busy} at work and {len(self._waiting)} waiting", status=503, retry_after=2
             )
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        began = perf_counter()
         try:
             # Not `wait_for`: in Python 3.11 it swallows a cancellation that comes in the moment of one's turn.
             async with asyncio.timeout(self.patience):
@@ -46,6 +48,7 @@ class Slots:
         except asyncio.CancelledError:
             self._leave(turn)
             raise
+        return perf_counter() - began
 
     def give_back(self) -> None:
         """The slot is free again: the next in the queue has it."""

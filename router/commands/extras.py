@@ -1,4 +1,4 @@
-"""`signalbox extras`: what must be installed beside the base for these rules. `make run` asks it."""
+"""`signalbox extras`: what these rules and this environment need beside the base. `make run` asks it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from router.config.problems import RulesError
 from router.routing.rulebook import open_rules
+from router.telemetry.tracing import wanted
 
 __all__ = ["arguments", "run"]
 
@@ -21,6 +22,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints one name a line. Rules that cannot be used need nothing: `serve` will say what is wrong with them."""
+    if wanted(os.environ):
+        print("otel")
     try:
         rules = open_rules(args.rules, os.environ).rules
     except (RulesError, OSError):

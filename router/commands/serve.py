@@ -37,7 +37,9 @@ def run(args: argparse.Namespace) -> int:
     except ValidationError as error:
         for fault in error.errors():
             name = ".".join(str(part) for part in fault["loc"])
-            print(f"SIGNALBOX_{name.upper()}: {fault['msg'].removeprefix('Value error, ')}", file=sys.stderr)
+            name = name.upper().removeprefix("SIGNALBOX_")
+            variable = name if name == "REDIS_URL" else f"SIGNALBOX_{name}"
+            print(f"{variable}: {fault['msg'].removeprefix('Value error, ')}", file=sys.stderr)
         return 2
     if refusal := _unsafe(settings):
         print(refusal, file=sys.stderr)

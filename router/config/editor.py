@@ -24,6 +24,7 @@ def schema() -> dict[str, Any]:
         "$ref": "#/$defs/Conditions",
         "description": "Conditions that must all hold; left out: always.",
     }
+    _bare_duration(definitions_here)
     _gguf_path(definitions_here["GgufBackend"])
     backends = made["properties"]["backends"]["additionalProperties"]
     # `oneOf` with a discriminator would demand `kind`, which is http when left out.
@@ -57,6 +58,12 @@ def _tidy(model: dict[str, Any]) -> None:
         for scalar in (said, *said.get("anyOf", ())):
             if scalar.get("type") in ("integer", "number", "boolean"):
                 scalar.update(type=[scalar["type"], "string"], pattern=_VARIABLE)
+
+
+def _bare_duration(models: dict[str, Any]) -> None:
+    """`cache: 1h` says the `ttl` alone."""
+    cache = models["Route"]["properties"]["cache"]
+    cache["anyOf"] = [dict(models["Cache"]["properties"]["ttl"]), {"$ref": cache.pop("$ref")}]
 
 
 def _gguf_path(model: dict[str, Any]) -> None:

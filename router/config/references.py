@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from router.config import catalogue
 from router.config.known import is_private
-from router.config.problems import Problem, did_you_mean
-from router.config.schema import Case, Route, Rules
+from router.config.problems import Place, Problem, did_you_mean
+from router.config.schema import Cache, Case, Route, Rules
 
 __all__ = ["AUTO", "Names", "problems"]
 
@@ -88,6 +88,26 @@ def _of_route(route: Route, index: int, rules: Rules, names: Names) -> Iterator[
         elif route.private and spec is not None and not is_private(spec):
             hint = "take it out of `to`, or say `private: true` at the backend if you vouch for that place"
             yield Problem(f"route `{route.name}` is private, but backend `{name}` is not", place, hint)
+    if route.cache is not None:
+        yield from _of_cache(route, route.cache, ("routes", index, "cache"), rules, names)
+
+
+def _of_cache(route: Route, cache: Cache, place: Place, rules: Rules, names: Names) -> Iterator[Problem]:
+    if cache.scope == "everyone":
+        marked = next((n for n in route.to if (spec := rules.backends.get(n)) is not None and spec.private), None)
+        if route.private or marked is not None:
+            whose = f"route `{route.name}`" if route.private else f"backend `{marked}`"
+            message = f"{whose} is private, and its answers would be cached for everyone"
+            yield Problem(message, (*place, "scope"), "leave `scope` out: each client key then has its own")
+    if cache.similar is None:
+        return
+    name, at = cache.similar.backend, (*place, "similar", "backend")
+    spec = rules.backends.get(name)
+    if name not in names.backends:
+        yield _unknown("backend", name, names.backends, at)
+    elif route.private and spec is not None and not is_private(spec):
+        message = f"route `{route.name}` is private, but backend `{name}`, which would read its questions, is not"
+        yield Problem(message, at, "name one on this machine")
 
 
 def _repeated_routes(rules: Rules, names: Names) -> Iterator[Problem]:

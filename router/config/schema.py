@@ -18,9 +18,11 @@ from pydantic import (
 )
 
 from router.config.jepa import said_by_environment
+from router.config.secret import Secret
 
 __all__ = [
     "Backend",
+    "Cache",
     "Case",
     "Duration",
     "Expect",
@@ -32,6 +34,7 @@ __all__ = [
     "Price",
     "Route",
     "Rules",
+    "Similar",
     "Timeouts",
     "WorldBackend",
     "seconds",
@@ -61,6 +64,11 @@ def _count(value: Any) -> Any:
     if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmM]?)\s*", value)):
         return int(float(match[1]) * {"": 1, "k": 1000, "m": 1_000_000}[match[2].lower()])
     return value
+
+
+def _word(value: Any) -> Any:
+    """A text, or a whole number as one."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _as_list(value: Any) -> Any:
@@ -152,8 +160,8 @@ class HttpBackend(_Backend):
     kind: Literal["http"] = Field("http", description="any OpenAI-compatible server; may be left out")
     url: str = Field(description="base URL as the server's documentation gives it, mostly ending in /v1")
     model: str | None = Field(None, description="the name to send; left out, the client's own name goes through")
-    api_key: str | None = Field(None, description="sent as `Authorization: Bearer`", repr=False)
-    headers: dict[str, str] = Field(default_factory=dict, description="added to each request", repr=False)
+    api_key: Secret | None = Field(None, description="sent as `Authorization: Bearer`", repr=False)
+    headers: dict[str, Secret] = Field(default_factory=dict, description="added to each request", repr=False)
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts(), description="how long it may take")
     verify: bool | str = Field(True, description="check the TLS certificate; a path names the authority to trust")
     stream_usage: bool = Field(
@@ -172,7 +180,7 @@ class LitellmBackend(_Backend):
 
     kind: Literal["litellm"] = Field(description="any provider of LiteLLM")
     model: str = Field(description="as LiteLLM names it: provider/model")
-    api_key: str | None = Field(None, description="left out: the provider's usual environment variable", repr=False)
+    api_key: Secret | None = Field(None, description="left out: the provider's usual environment variable", repr=False)
     api_base: str | None = Field(None, description="another address than the provider's own")
     params: dict[str, Any] = Field(default_factory=dict, description="passed to LiteLLM with each call", repr=False)
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts(), description="how long it may take")
@@ -274,6 +282,43 @@ def _default_kind(value: Any) -> Any:
     return value
 
 
+class Similar(_Strict):
+    """Answers to a question that is nearly the same: off unless a route names who makes its embeddings."""
+
+    backend: str = Field(description="the backend that makes the embeddings, at its /v1/embeddings")
+    threshold: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.95, description="cosine of the two questions' embeddings from which on the answer is taken"
+    )
+    entries: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        1000, description="questions remembered in each worker process, for all that else must be equal"
+    )
+
+
+class Cache(_Strict):
+    """Answers kept for equal requests. Only complete ones are, and `docs/cache.md` says what equal means."""
+
+    ttl: Annotated[Duration, Field(gt=0)] = Field(description="how long an answer is good for")
+    scope: Literal["key", "everyone"] = Field(
+        "key", description="who shares answers: requests of the same client key, or everyone"
+    )
+    streams: bool = Field(True, description="false: streams are neither answered from the cache nor kept")
+    tool_turns: bool = Field(False, description="true: turns that bring tool results, too")
+    sampled: bool = Field(False, description="true: requests that set a temperature above 0, too")
+    revision: Annotated[str, BeforeValidator(_word), WithJsonSchema({"type": ["string", "integer"]})] = Field(
+        "",
+        description="another word here makes all that was kept before a miss, as when the model behind a name is new",
+    )
+    max_bytes: Annotated[Count, Field(ge=1, le=16_000_000)] = Field(
+        1_000_000, description="larger answers are not kept"
+    )
+    similar: Similar | None = Field(None, description="take the answer to a similar question, too; left out: never")
+
+
+def _cache(value: Any) -> Any:
+    """A bare duration is the `ttl`."""
+    return value if value is None or isinstance(value, dict | Cache) else {"ttl": value}
+
+
 class Route(_Strict):
     """The first route whose `when` holds decides."""
 
@@ -288,6 +333,9 @@ class Route(_Strict):
     )
     old_images: Literal["keep", "drop"] = Field(
         "keep", description="drop: images before the latest user turn become a short text"
+    )
+    cache: Annotated[Cache | None, BeforeValidator(_cache)] = Field(
+        None, description="keep answers for equal requests: a duration, or a mapping with `ttl`; left out: nothing is"
     )
 
 

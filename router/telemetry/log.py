@@ -1,25 +1,36 @@
 """A line for each request, for a person or for a machine; nothing of what was asked or answered is in it.
 
-Lines are written together some times a second: a line of its own each would cost a request more than all metrics.
+Made and written by a thread, some lines at a time: a terminal that stands still, or a pipe that nobody empties, holds
+up no request.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
+import logging
+import os
+import threading
 import time
+from collections.abc import Iterable, Iterator
+from queue import SimpleQueue
 from typing import Any, TextIO
 
 import orjson
 
 from router.telemetry.record import Record
 
-__all__ = ["RequestLog", "as_json", "as_text"]
+__all__ = ["JsonFormatter", "RequestLog", "as_json", "as_text"]
 
 PAUSE = 0.1
-"""Seconds between two writes."""
+"""Seconds between two batches."""
 MOST_WAITING = 10_000
-"""Lines that wait for one; more are left out, and their number is told."""
+"""Lines that wait to be written; more are left out, and their number is told."""
+TOGETHER = 4096
+"""Bytes written at once: so many are never torn apart by another process that writes to the same pipe (POSIX)."""
+LEAVING = 2.0
+"""Seconds at the end for what still waits."""
+
+Batch = list[tuple[float, Record]]
 
 
 class RequestLog:
@@ -27,40 +38,106 @@ class RequestLog:
 
     def __init__(self, *, machine: bool, sink: TextIO | None = None):
         """`machine`: JSON, one object a line."""
+        self._machine = machine
         self._line = as_json if machine else as_text
         self._sink = sink
-        self._waiting: list[tuple[float, Record]] = []
+        self._waiting: Batch = []
+        self._added = 0
+        self._written = 0
+        """The thread's own; the difference is what waits."""
         self._left_out = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._batches: SimpleQueue[tuple[Batch, int] | None] = SimpleQueue()
+        self._writer: threading.Thread | None = None
 
     def add(self, record: Record) -> None:
         """A request has ended. Called in the event loop."""
-        if len(self._waiting) >= MOST_WAITING:
+        if self._added - self._written >= MOST_WAITING:
             self._left_out += 1
             return
+        self._added += 1
         self._waiting.append((time.time(), record))
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(PAUSE, self.write)
+            self._timer = asyncio.get_running_loop().call_later(PAUSE, self._hand_over)
 
-    def write(self) -> None:
-        """Write what waits."""
+    def close(self) -> None:
+        """Write what waits, within LEAVING seconds."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        waiting, self._waiting = self._waiting, []
-        lines = [self._line(at, record) for at, record in waiting]
-        if self._left_out:
-            lines.append(f"({self._left_out} requests were too many to be logged)")
-            self._left_out = 0
-        if lines:
-            sink = self._sink if self._sink is not None else sys.stderr
-            sink.write("\n".join(lines) + "\n")
-            sink.flush()
+            self._hand_over()
+        if self._writer is not None:
+            self._batches.put(None)
+            self._writer.join(LEAVING)
+            self._writer = None
+
+    def _hand_over(self) -> None:
+        self._timer = None
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write_all, name="log", daemon=True)
+            self._writer.start()
+        batch, self._waiting = self._waiting, []
+        left_out, self._left_out = self._left_out, 0
+        self._batches.put((batch, left_out))
+
+    def _write_all(self) -> None:
+        """The thread's life. Each write lets go of the interpreter, so that the loop waits for a few lines at most."""
+        while (handed := self._batches.get()) is not None:
+            batch, left_out = handed
+            for lines in _together(self._line(at, record) for at, record in batch):
+                self._write("".join(lines))
+                self._written += len(lines)
+            if left_out:
+                said = f"{left_out} requests were too many to be logged"
+                self._write(_as_line(time.time(), "WARNING", said) if self._machine else f"({said})\n")
+
+    def _write(self, text: str) -> None:
+        try:
+            if self._sink is not None:
+                self._sink.write(text)
+                self._sink.flush()
+                return
+            # Not `sys.stderr`: its lock would be held while a write waits, and the loop logs there too.
+            left = memoryview(text.encode())
+            while left:
+                left = left[os.write(2, left) :]
+        except OSError:
+            return  # nobody listens any more, and there is nobody else to tell
+
+
+def _together(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Lines with their ends, as many as may be written at once."""
+    waiting: list[str] = []
+    size = 0
+    for line in lines:
+        if waiting and size + len(line) >= TOGETHER:
+            yield waiting
+            waiting, size = [], 0
+        waiting.append(line + "\n")
+        size += len(line) + 1
+    if waiting:
+        yield waiting
+
+
+class JsonFormatter(logging.Formatter):
+    """Every other line of the log as JSON too: `at`, `level`, `message`, and `exception` where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Without its line end."""
+        trace = self.formatException(record.exc_info) if record.exc_info else None
+        return _as_line(record.created, record.levelname, record.getMessage(), trace)[:-1]
+
+
+def _as_line(at: float, level: str, message: str, exception: str | None = None) -> str:
+    said = {"at": round(at, 3), "level": level, "message": message}
+    if exception is not None:
+        said["exception"] = exception
+    return _json(said) + "\n"
 
 
 def as_json(at: float, record: Record) -> str:
-    """Names are those of the ledger and the metrics; times are seconds, `at` of the epoch."""
-    tokens, cost = record.tokens, record.cost
+    """Names are those of the ledger and the metrics; times are seconds, `at` of the epoch, the others since the
+    request was there."""
+    tokens, cost, started = record.tokens, record.cost, record.started
     said: dict[str, Any] = {
         "at": round(at, 3),
         "id": record.id,
@@ -75,13 +152,22 @@ def as_json(at: float, record: Record) -> str:
         "stream": record.stream,
         "cache": record.cache,
         "attempts": [[attempt.backend, attempt.reason] for attempt in record.attempts],
-        "seconds": round(record.ended - record.started, 4),
-        "first": round(record.first - record.started, 4) if record.first else None,
-        "input": tokens.input if tokens is not None else None,
-        "output": tokens.output if tokens is not None else None,
-        "usd": cost.usd if cost is not None else None,
-        "source": cost.source if cost is not None else None,
+        "decided": round(record.decided - started, 6) if record.decided else None,
+        "answered": round(record.answered - started, 4) if record.answered else None,
+        "first": round(record.first - started, 4) if record.first else None,
+        "seconds": round(record.ended - started, 4),
     }
+    if tokens is not None:
+        said["input"], said["output"] = tokens.input, tokens.output
+        said["cached"], said["reasoning"] = tokens.cached, tokens.reasoning
+    if cost is not None:
+        said["usd"], said["source"] = cost.usd, cost.source
+    if record.trace is not None:
+        said["trace"] = record.trace.hex
+    return _json(said)
+
+
+def _json(said: dict[str, Any]) -> str:
     try:
         return orjson.dumps(said).decode()
     except orjson.JSONEncodeError:  # half a surrogate pair in a name that a client sent
@@ -95,6 +181,8 @@ def as_text(at: float, record: Record) -> str:
         parts.append(record.outcome)
     if record.route or record.backend:
         parts.append(f"{record.route or '-'} → {record.backend or '-'}")
+        if record.model and record.model != record.backend:
+            parts.append(record.model[:200])
     else:
         parts.append(record.path)
     parts += [f"after {attempt.backend} ({attempt.reason})" for attempt in record.attempts[:-1]]
@@ -120,6 +208,6 @@ def _seconds(value: float) -> str:
 
 def _plain(value: Any) -> Any:
     """Printable, on one line."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value.isprintable():
         return value
     return "".join(c if c.isprintable() else "\ufffd" for c in value.encode("utf-8", "replace").decode())

@@ -4,12 +4,14 @@ models, aliases of keys, known clients, status classes; never free text."""
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import orjson
+from prometheus_client.metrics_core import Metric
 
 from router import __version__
-from router.telemetry.record import Record
-from router.telemetry.store import Counter, Family, Gauge, Histogram, Snapshot, page, snapshot
+from router.telemetry.record import Attempt, Record
+from router.telemetry.store import Counter, Family, Gauge, Histogram, Snapshot, merged, page, snapshot
 
 __all__ = ["Metrics"]
 
@@ -21,6 +23,9 @@ SPEED = (1.0, 2.0, 5.0, 10.0, 20.0, 35.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0
 WHO = ("route", "backend", "model", "key", "harness")
 MOST_GROUPS = 2000
 """Combinations of WHO with a series of their own."""
+MOST_NAMES = 100
+"""Names of models that only clients have spoken, with series of their own."""
+WORK = ("prompt_tokens", "prompt_seconds", "reused_tokens", "generated_tokens", "generation_seconds")
 
 Group = tuple[str, str, str, str, str, int]
 
@@ -58,6 +63,18 @@ class Metrics:
         self.unpriced = Counter(
             "signalbox_unpriced_requests", "Answers of models whose price is not known.", ("backend", "model")
         )
+        self.latency = Histogram(
+            "signalbox_backend_latency_seconds",
+            "From a backend asked to the head of its answer, without the wait for its turn.",
+            ("backend",),
+            SECONDS,
+        )
+        self.queued = Histogram(
+            "signalbox_queue_wait_seconds", "Waits for a turn, of those who had to wait.", ("backend",), SECONDS
+        )
+        self.cache_bytes = Counter(
+            "signalbox_cache_bytes", "Bytes of answers that came out of the cache or were kept.", ("route", "result")
+        )
         self.cache = Counter("signalbox_cache_requests", "Requests of routes with a cache.", ("route", "result"))
         self.matches = Counter("signalbox_rule_matches", "Requests that a route has decided.", ("route",))
         self.rejections = Counter("signalbox_gate_rejections", "Candidates that a gate held back.", ("backend", "gate"))
@@ -71,17 +88,33 @@ class Metrics:
             "Streams that failed before their first content, or were cut after it.",
             ("route", "backend", "content"),
         )
-        self.reloads = Counter("signalbox_config_reloads", "Changes of the rules file seen.", ("result",))
+        self.cache_failures = Counter(
+            "signalbox_cache_failures", "Operations of the cache's Redis that failed or took too long.", ("reason",)
+        )
+        self.reloads = Counter(
+            "signalbox_config_reloads", "Changes of the rules file seen.", ("result",), seen_by_all=True
+        )
+        self.work = [
+            Counter(f"signalbox_model_{name}", f"Of models in process: {name.replace('_', ' ')}.", ("backend",))
+            for name in WORK
+        ]
         self.running = 0
         """Requests being answered."""
         self.families: list[Family] = [
             *(self.requests, self.duration, self.overhead, self.first, self.speed, self.tokens, self.spend),
             *(self.baseline, self.saved, self.unpriced, self.cache, self.matches, self.rejections, self.attempts),
-            *(self.fallbacks, self.cancelled, self.broken, self.reloads),
+            *(self.fallbacks, self.cancelled, self.broken, self.reloads, self.latency, self.queued, self.cache_bytes),
+            self.cache_failures,
+            *self.work,
             Gauge("signalbox_requests_in_flight", "Requests being answered.", (), lambda: [((), self.running)]),
             Gauge("signalbox_build_info", "Constant 1.", ("version",), lambda: [((__version__,), 1.0)], "least"),
         ]
+        self.knows: Callable[[str, str], bool] = lambda backend, model: False
+        """Is this a model that the backend is known to have? Others are bounded by MOST_NAMES."""
+        self.before: Callable[[], None] = lambda: None
+        """Called before numbers are read: for who counts on his own."""
         self._series: dict[Group, _Series] = {}
+        self._names: set[str] = set()
 
     def add(self, *gauges: Gauge) -> None:
         """Put what others know on the page."""
@@ -101,25 +134,49 @@ class Metrics:
             self._count_rare(record)
         if record.cache:
             self.cache.add(record.route, record.cache)
+            if record.cache_bytes:
+                self.cache_bytes.add(record.route, record.cache, by=record.cache_bytes)
+            if record.cache_seconds:
+                self.overhead.observe(self.overhead.cell("cache"), record.cache_seconds)
+
+    def kept(self, route: str, size: int) -> None:
+        """The cache has taken in an answer of so many bytes."""
+        self.cache_bytes.add(route, "kept", by=size)
 
     def page(self, others: list[Snapshot]) -> bytes:
         """The exposition text, with what other workers have counted."""
-        return page(self.families, others)
+        return page(self.read(others))[0]
+
+    def read(self, others: list[Snapshot]) -> list[Metric]:
+        """All numbers of now, for `store.page`."""
+        self.before()
+        return merged(self.families, others)
 
     def told(self, gauges: bool) -> bytes:
         """What this process has counted, for another's page."""
+        self.before()
         return orjson.dumps(snapshot(self.families, gauges=gauges))
 
     def _made(self, group: Group) -> _Series:
         route, backend, model, key, harness, status = group
+        named = self._named(backend, model)
         if len(self._series) >= MOST_GROUPS:
-            group = (route, backend, "other", "other", "other", status)
+            named = key = harness = "other"
+        if named == "other":
+            group = (route, backend, named, key, harness, status)
             if (found := self._series.get(group)) is not None:
                 return found
-            model = key = harness = "other"
-        model = model[:200].encode("utf-8", "replace").decode()  # half a surrogate pair cannot be on a page
+        model = named[:200].encode("utf-8", "replace").decode()  # half a surrogate pair cannot be on a page
         made = self._series[group] = _Series(self, (route, backend, model, key, harness), f"{status}xx")
         return made
+
+    def _named(self, backend: str, model: str) -> str:
+        """The model's name, or `other`: whoever may ask may invent names, and each would be kept for ever."""
+        if model not in self._names and not self.knows(backend, model):
+            if len(self._names) >= MOST_NAMES:
+                return "other"
+            self._names.add(model)
+        return model
 
     def _count_rare(self, record: Record) -> None:
         for backend, gate in record.rejected:
@@ -127,10 +184,12 @@ class Metrics:
         attempts = record.attempts
         for attempt in attempts[:-1]:
             self.attempts.add(attempt.backend, attempt.reason or "ok")
+            if attempt.queued:
+                self.queued.observe(self.queued.cell(attempt.backend), attempt.queued)
         for failed, following in itertools.pairwise(attempts):
             self.fallbacks.add(failed.backend, following.backend, failed.reason or "")
         if record.outcome == "cancelled":
-            self.cancelled.add(record.route, record.backend, "client")
+            self.cancelled.add(record.route, record.backend, record.cancelled_by or "client")
         elif record.outcome == "broken":
             self.broken.add(record.route, record.backend, "after")
         if record.stream:
@@ -149,8 +208,12 @@ class _Series:
         self._model = (backend, model)
         self._requests = metrics.requests.cell(*who, status)
         self._duration = metrics.duration.cell(route, backend)
+        self._read = metrics.overhead.cell("read")
         self._decide = metrics.overhead.cell("decide")
         self._before = metrics.overhead.cell("before")
+        self._after = metrics.overhead.cell("after")
+        self._latency = metrics.latency.cell(backend) if backend else []
+        self._asked: dict[str, list[float]] = {}
         self._first = metrics.first.cell(route, backend)
         self._speed = metrics.speed.cell(backend, model) if backend else []
         self._matches = metrics.matches.cell(route) if route else []
@@ -162,13 +225,16 @@ class _Series:
         self._requests[0] += 1
         metrics.duration.observe(self._duration, record.ended - started)
         if record.decided:
-            metrics.overhead.observe(self._decide, record.decided - started)
+            read = record.read or started
+            metrics.overhead.observe(self._read, read - started)
+            metrics.overhead.observe(self._decide, record.decided - read)
             if self._matches:
                 self._matches[0] += 1
-        if record.asked:
+        if record.attempts and record.asked:
             metrics.overhead.observe(self._before, record.attempts[0].asked - started)
-            last = record.attempts[-1]
-            metrics.attempts.add(last.backend, last.reason or "ok")
+            self._count_last(record.attempts[-1])
+        if record.received:
+            metrics.overhead.observe(self._after, record.ended - record.received)
         if record.first:
             metrics.first.observe(self._first, record.first - started)
         if record.tokens is not None and record.cache not in ("hit", "joined", "similar"):
@@ -181,6 +247,17 @@ class _Series:
                 metrics.saved.add(*self._who, by=record.saved)
         elif record.unpriced:
             metrics.unpriced.add(*self._model)
+
+    def _count_last(self, attempt: Attempt) -> None:
+        result = attempt.reason or "ok"
+        cell = self._asked.get(result)
+        if cell is None:
+            cell = self._asked[result] = self._metrics.attempts.cell(attempt.backend, result)
+        cell[0] += 1
+        if attempt.answered:
+            self._metrics.latency.observe(self._latency, attempt.answered - attempt.asked - attempt.queued)
+        if attempt.queued:
+            self._metrics.queued.observe(self._metrics.queued.cell(attempt.backend), attempt.queued)
 
     def _count_tokens(self, record: Record) -> None:
         tokens = record.tokens

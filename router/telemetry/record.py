@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any, Literal
+
+from router.telemetry.trace import Trace
 
 __all__ = ["Attempt", "CacheResult", "Cost", "Outcome", "Record", "Tokens"]
 
@@ -54,6 +55,10 @@ class Attempt:
     """Seconds after which it may be asked again, where it said so."""
     model: str = ""
     asked: float = 0.0
+    queued: float = 0.0
+    """Seconds that it waited for a slot of the backend."""
+    answered: float = 0.0
+    """When the head of its answer was here."""
     ended: float = 0.0
 
 
@@ -72,6 +77,8 @@ class Record:
     model: str = ""
     stream: bool = False
     status: int = 0
+    read: float = 0.0
+    """When the request was read, its key checked and its body parsed; 0 where it did not come so far."""
     decided: float = 0.0
     """When the rules had chosen; 0 where they were not asked."""
     rejected: tuple[tuple[str, str], ...] = ()
@@ -82,26 +89,35 @@ class Record:
     """When the head of its answer was here."""
     first: float = 0.0
     """When the first piece of its body was here; 0 for an answer read whole."""
+    received: float = 0.0
+    """When the whole of the answer was here."""
     ended: float = 0.0
     attempts: list[Attempt] = field(default_factory=list)
     usage: dict[str, Any] | None = None
     """As the backend told it, in its own words."""
     finish_reason: str | None = None
     cache: CacheResult = ""
+    similarity: float = 0.0
+    """Cosine of this question's embedding with that of the one whose answer was given; 0 for all but `similar`."""
+    cache_seconds: float = 0.0
+    """Spent with looking into the cache, and not with waiting for another's answer."""
+    cache_bytes: int = 0
+    """Of the answer as it was kept, that came out of the cache for this request."""
     tokens: Tokens | None = None
     """None where nothing was generated for this request: a refusal, a hit of the cache."""
     cost: Cost | None = None
     """None where the model has no known price, and where nothing was generated."""
     baseline: float = 0.0
     """US dollars that the same tokens would have cost at the baseline model; 0 without one."""
+    worked: float = 0.0
+    """Seconds of the backend's time that fell to it; counted where electricity is paid."""
     saved: float = 0.0
     """US dollars that the baseline, or for a hit of the cache the asking itself, would have cost more."""
     outcome: Outcome = "ok"
-
-    @property
-    def worked(self) -> float:
-        """Seconds that the backend has worked for it until now, or to its end."""
-        return (self.ended or perf_counter()) - self.asked if self.asked else 0.0
+    cancelled_by: Literal["", "client", "shutdown"] = ""
+    """`shutdown`: the proxy was ended and the time of grace was over."""
+    trace: Trace | None = None
+    """None where there are no traces."""
 
     @property
     def unpriced(self) -> bool:

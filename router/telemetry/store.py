@@ -11,19 +11,20 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
-__all__ = ["Cells", "Counter", "Family", "Gauge", "Histogram", "Snapshot", "page", "snapshot"]
+__all__ = ["Cells", "Counter", "Family", "Gauge", "Histogram", "Snapshot", "merged", "page", "snapshot"]
 
 Labels = tuple[str, ...]
 Cells = dict[Labels, list[float]]
 Snapshot = Mapping[str, Sequence[tuple[Sequence[str], Sequence[float]]]]
 """By a family's name: labels and numbers of each series."""
 
-MOST_SERIES = 2000
-"""Of one family. A client may send any model name: those beyond are counted as `other`."""
+MOST_SERIES = 10_000
+"""Of one family; those beyond are counted as `other` in every label. Whoever counts keeps below it."""
 
 
 class Family(Protocol):
@@ -43,7 +44,9 @@ class Family(Protocol):
 
 
 class _Summed:
-    """Numbers that only grow; of several processes they are added."""
+    """Numbers that only grow; of several processes they are added, unless all see the same: then the most counts."""
+
+    seen_by_all = False
 
     def __init__(self, name: str, told: str, labels: Labels, empty: list[float]):
         self.name, self.told, self.labels = name, told, labels
@@ -66,14 +69,15 @@ class _Summed:
     def added(self, mine: list[float], other: Sequence[float]) -> None:
         """Sum by sum."""
         for at, number in enumerate(other):
-            mine[at] += number
+            mine[at] = max(mine[at], number) if self.seen_by_all else mine[at] + number
 
 
 class Counter(_Summed):
     """One number a series. `name` without `_total`, which the page adds."""
 
-    def __init__(self, name: str, told: str, labels: Labels = ()):
+    def __init__(self, name: str, told: str, labels: Labels = (), *, seen_by_all: bool = False):
         super().__init__(name, told, labels, [0.0])
+        self.seen_by_all = seen_by_all
 
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Count once."""
@@ -113,7 +117,7 @@ class Histogram(_Summed):
 
 
 class Gauge:
-    """Read when the page is asked for. Of several processes, the living ones count: as a sum, or the least."""
+    """Read when the page is asked for. Of several processes, the living ones count: as a sum, the least or the most."""
 
     def __init__(
         self,
@@ -121,7 +125,7 @@ class Gauge:
         told: str,
         labels: Labels,
         read: Callable[[], Iterable[tuple[Labels, float]]],
-        several: Literal["sum", "least"] = "sum",
+        several: Literal["sum", "least", "most"] = "sum",
     ):
         self.name, self.told, self.labels = name, told, labels
         self._read = read
@@ -133,7 +137,8 @@ class Gauge:
 
     def added(self, mine: list[float], other: Sequence[float]) -> None:
         """Another living process's."""
-        mine[0] = mine[0] + other[0] if self._several == "sum" else min(mine[0], other[0])
+        one, more = mine[0], other[0]
+        mine[0] = one + more if self._several == "sum" else (min if self._several == "least" else max)(one, more)
 
     def shown(self, cells: Cells) -> Metric:
         """For the page."""
@@ -148,21 +153,28 @@ def snapshot(families: Iterable[Family], *, gauges: bool) -> dict[str, list[tupl
     return {family.name: list(family.cells().items()) for family in families if gauges or not isinstance(family, Gauge)}
 
 
-def page(families: Sequence[Family], others: Iterable[Snapshot] = ()) -> bytes:
-    """The text format of Prometheus, with what other processes counted."""
-    merged = {family.name: {labels: cell.copy() for labels, cell in family.cells().items()} for family in families}
+def merged(families: Sequence[Family], others: Iterable[Snapshot] = ()) -> list[Metric]:
+    """This process's numbers with those of the others, as prometheus_client writes them. A copy: what is counted
+    meanwhile changes nothing of it."""
+    sums = {family.name: {labels: cell.copy() for labels, cell in family.cells().items()} for family in families}
     for other in others:
         for family in families:
-            cells = merged[family.name]
+            cells = sums[family.name]
             for labels, numbers in other.get(family.name, ()):
                 mine = cells.get(tuple(labels))
                 if mine is None:
                     cells[tuple(labels)] = list(numbers)
                 elif len(mine) == len(numbers):
                     family.added(mine, numbers)
+    return [family.shown(sums[family.name]) for family in families]
+
+
+def page(metrics: Sequence[Metric], accept: str = "") -> tuple[bytes, str]:
+    """The page and its content type: OpenMetrics where the `Accept` header prefers it, else Prometheus' own text."""
     registry = CollectorRegistry()
-    registry.register(_Once([family.shown(merged[family.name]) for family in families]))
-    return generate_latest(registry)
+    registry.register(_Once(metrics))
+    encode, kind = choose_encoder(accept)
+    return encode(registry), kind
 
 
 class _Once:

@@ -57,6 +57,7 @@ class Workers:
         """What the other workers have counted, living and dead."""
         if self._folder is None:
             return []
+        self._write()
         files = [file for file in self._folder.glob("*.json") if file != self._path("json")]
         return [told for told in await asyncio.gather(*map(self._ask, files)) if told is not None]
 
@@ -76,6 +77,8 @@ class Workers:
 
     async def _tell(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
+            # Its file first: if it dies now, what it has told is not taken back.
+            self._write()
             writer.write(self._counted(True))
             await writer.drain()
         writer.close()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from router.accounts.prices import FREE, baseline_price, price_at, usd
+from router.accounts.prices import FREE, baseline_price, price_at, told_cost, usd
 from router.config import catalogue
 from router.config.price import Price, listed_price
 from router.config.schema import Backend
@@ -85,3 +85,25 @@ def test_every_price_of_the_installed_list_can_be_used() -> None:
     prices = [entry.price for entry in entries if entry is not None and entry.price is not None]
     assert len(prices) > 2000
     assert all(usd(price, Tokens(300_000, 1000, cached=5, reasoning=7)) >= 0 for price in prices)
+
+
+ROUTER = "https://openrouter.ai/api/v1"
+
+
+@pytest.mark.parametrize(
+    ("said", "usage", "dollars"),
+    [
+        ({"url": ROUTER}, {"cost": 0.0125}, 0.0125),
+        ({"kind": "litellm", "model": "openrouter/x/y"}, {"cost": 0}, 0.0),
+        ({"url": ROUTER}, {"cost": 0.001, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.02}}, 0.021),
+        ({"url": ROUTER}, {"cost": 0.001, "cost_details": {"upstream_inference_cost": 0.02}}, 0.001),
+        ({"url": ROUTER}, {"cost": "1"}, None),
+        ({"url": ROUTER}, {"cost": True}, None),
+        ({"url": ROUTER}, {"cost": -1}, None),
+        ({"url": ROUTER}, {}, None),
+        ({"url": CLOUD}, {"cost": 0.0125}, None),
+        ({"url": "https://openrouter.ai.example/v1"}, {"cost": 0.0125}, None),
+    ],
+)
+def test_openrouter_tells_what_it_took(said: dict[str, Any], usage: dict[str, Any], dollars: float | None) -> None:
+    assert told_cost(spec(**said), usage) == (pytest.approx(dollars) if dollars is not None else None)

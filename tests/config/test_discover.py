@@ -240,4 +240,4 @@ def test_what_is_missing_is_named_with_what_would_provide_it(monkeypatch, tmp_pa
 def test_the_key_stays_out_of_what_is_told(monkeypatch, tmp_path):
     result = found(monkeypatch, tmp_path, environ={"OPENAI_API_KEY": "sk-SECRET"})
     assert "sk-SECRET" not in repr(result)
-    assert result.rules.backends["openai"].api_key == "sk-SECRET"
+    assert result.rules.backends["openai"].api_key.get_secret_value() == "sk-SECRET"

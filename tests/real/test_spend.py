@@ -174,6 +174,19 @@ def test_electricity_is_paid_by_the_time_of_work(server: Metered, proxy: Signalb
     assert 0.4 * 50_000 <= row["nano_usd"] <= 0.8 * 50_000  # 360 W for a second are 0.1 Wh: 50 micro-dollars
 
 
+def test_requests_at_once_share_the_electricity(server: Metered, proxy: Signalbox) -> None:
+    server.pause = 0.6
+    began = time.monotonic()
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(lambda _: post(proxy, CHAT, body("openai", model="powered")), range(3)))
+    finally:
+        server.pause = 0.0
+    passed = time.monotonic() - began
+    paid = sum(row["nano_usd"] for row in rows(proxy, 3)) / 50_000
+    assert 0.6 <= paid <= passed + 0.01
+
+
 def test_command_and_metrics_tell_the_sum_by_hand_of_two_workers(server: Metered) -> None:
     users = [*PROVIDERS, "none", "anthropic"]
     models = ["priced", "free", "unknown"]

@@ -264,13 +264,13 @@ def used(value, place=(), root=None, found=None):
 
 
 def test_the_manual_shows_every_option_of_the_schema():
-    from router.config.schema import Case, Expect, Power, Price, Route, Rules, Timeouts
+    from router.config.schema import Cache, Case, Expect, Power, Price, Route, Rules, Similar, Timeouts
 
     shown = used(data("reference"))
     common = (
         set(options(KINDS["http"])) & set(options(KINDS["litellm"])) & set(options(KINDS["gguf"])) - {"kind", "model"}
     )
-    for model in (Rules, Timeouts, Price, Power, Route, Case, Expect, *KINDS.values()):
+    for model in (Rules, Timeouts, Price, Power, Route, Cache, Similar, Case, Expect, *KINDS.values()):
         missing = {option for option in options(model) if (model, option) not in shown}
         if model in KINDS.values():
             missing -= {option for option in common if any((kind, option) in shown for kind in KINDS.values())}

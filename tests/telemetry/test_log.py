@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
+import sys
 
 import pytest
 
@@ -20,6 +22,7 @@ def test_a_person_reads_where_it_went_how_long_it_took_and_what_it_cost():
     assert line.split("  ")[1:] == [
         "200",
         "code → coder",
+        "m",
         "after gone (connect)",
         "2.0 s",
         "first 250.0 ms",
@@ -43,6 +46,18 @@ def test_a_name_that_a_client_made_up_stays_on_its_line(model: str):
         line.encode()
 
 
+def test_all_other_lines_are_json_too_for_a_machine():
+    formatter, logger = log.JsonFormatter(), logging.getLogger("signalbox.test")
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        told = logger.makeRecord(logger.name, logging.ERROR, "", 1, "%s went wrong", ("it",), sys.exc_info())
+    (line,) = formatter.format(told).splitlines()
+    said = json.loads(line)
+    assert (said["level"], said["message"]) == ("ERROR", "it went wrong")
+    assert "ValueError: two" in said["exception"]
+
+
 def test_what_is_not_priced_is_said():
     assert "unpriced" in as_text(0.0, record(tokens=Tokens(1, 1)))
 
@@ -56,8 +71,9 @@ def test_lines_are_written_together_and_a_flood_is_counted(monkeypatch: pytest.M
         for _ in range(5):
             lines.add(record())
         assert not sink.getvalue()
-        await asyncio.sleep(3 * log.PAUSE)
+        await asyncio.sleep(2 * log.PAUSE)
+        lines.close()
 
     asyncio.run(flood())
     *lines, last = sink.getvalue().splitlines()
-    assert len(lines) == 3 and last == "(2 requests were too many to be logged)"
+    assert len(lines) == 3 and json.loads(last)["message"] == "2 requests were too many to be logged"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.telemetry.metrics import MOST_GROUPS, Metrics
+from router.telemetry.metrics import MOST_GROUPS, MOST_NAMES, Metrics
 from router.telemetry.record import Attempt, Cost, Record, Tokens
 from tests.telemetry.test_store import read
 
@@ -22,9 +22,9 @@ def record(**more: object) -> Record:
     return made
 
 
-def counted(*records: Record) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+def counted(*records: Record, metrics: Metrics | None = None) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
     """Samples by name, then by labels."""
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     for each in records:
         metrics.count(each)
     found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
@@ -80,9 +80,16 @@ def test_a_fallback_tells_from_whom_to_whom_and_why():
 
 def test_a_stream_that_is_cut_and_a_client_that_leaves_are_told_apart():
     cut = record(outcome="broken", stream=True, attempts=[Attempt("coder", reason="broken", asked=100.0)])
-    found = counted(cut, record(outcome="cancelled", stream=True))
+    found = counted(
+        cut,
+        record(outcome="cancelled", stream=True, cancelled_by="client"),
+        record(outcome="cancelled", route="ended", cancelled_by="shutdown"),
+    )
     assert found["signalbox_streams_broken_total"] == {labels(route="code", backend="coder", content="after"): 1.0}
-    assert found["signalbox_cancelled_total"] == {labels(route="code", backend="coder", by="client"): 1.0}
+    assert found["signalbox_cancelled_total"] == {
+        labels(route="code", backend="coder", by="client"): 1.0,
+        labels(route="ended", backend="coder", by="shutdown"): 1.0,
+    }
 
 
 def test_a_gate_that_holds_a_candidate_back_is_counted():
@@ -104,5 +111,38 @@ def test_whatever_a_client_calls_its_model_the_page_can_be_read(model: str):
 def test_a_client_that_invents_models_does_not_make_the_page_grow():
     found = counted(*(record(model=f"m{number}") for number in range(MOST_GROUPS + 50)))
     requests = found["signalbox_requests_total"]
-    assert len(requests) == MOST_GROUPS + 1
+    assert len(requests) == MOST_NAMES + 1
     assert sum(requests.values()) == MOST_GROUPS + 50
+    assert requests[labels(**{**WHO, "model": "other"}, status="2xx")] == MOST_GROUPS + 50 - MOST_NAMES
+
+
+def test_a_model_that_its_backend_is_known_to_have_is_never_called_other():
+    metrics = Metrics()
+    metrics.knows = lambda backend, model: (backend, model) == ("coder", "real")
+    invented = [record(model=f"m{number}") for number in range(MOST_NAMES + 5)]
+    requests = counted(*invented, record(model="real"), metrics=metrics)["signalbox_requests_total"]
+    assert requests[labels(**{**WHO, "model": "real"}, status="2xx")] == 1.0
+
+
+def test_more_groups_than_there_is_room_for_are_counted_under_other_names():
+    found = counted(*(record(key=f"k{number}") for number in range(MOST_GROUPS + 50)))
+    requests = found["signalbox_requests_total"]
+    assert len(requests) == MOST_GROUPS + 1
+    assert requests[labels(**{**WHO, "model": "other", "key": "other", "harness": "other"}, status="2xx")] == 50
+
+
+def test_time_in_the_proxy_is_told_by_phase_and_the_phases_are_those_of_the_record():
+    answer = record(read=100.00004, received=101.9997, cache="miss", cache_seconds=0.002, cache_bytes=500)
+    found = counted(answer)
+    spent = {dict(names)["phase"]: value for names, value in found["signalbox_overhead_seconds_sum"].items()}
+    expected = {"read": 4e-5, "decide": 6e-5, "before": 2e-4, "after": 3e-4, "cache": 0.002}
+    assert spent == pytest.approx(expected, abs=1e-9)
+    assert found["signalbox_cache_bytes_total"] == {labels(route="code", result="miss"): 500.0}
+
+
+def test_a_backends_latency_is_without_the_wait_for_its_turn():
+    waited = Attempt("coder", asked=100.0, queued=0.5, answered=101.25, ended=102.0)
+    found = counted(record(attempts=[waited]), record())
+    assert found["signalbox_backend_latency_seconds_sum"] == {labels(backend="coder"): 0.75}
+    assert found["signalbox_queue_wait_seconds_sum"] == {labels(backend="coder"): 0.5}
+    assert found["signalbox_queue_wait_seconds_count"] == {labels(backend="coder"): 1.0}

@@ -39,6 +39,11 @@ class Growing:
         """A stop sequence has come."""
         return self._text.stopped
 
+    @property
+    def tokens(self) -> int:
+        """Drawn so far."""
+        return self._completion_tokens
+
     def prompted(self, tokens: int, cached: int, echo: str) -> None:
         """The prompt is computed: its length, how much of it was there already, and what to repeat of it."""
         self._prompt_tokens, self._cached_tokens = tokens, cached

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ from router.backends.llama.request import CompletionRequest, refuse
 from router.backends.llama.sampler import Sampler, gbnf
 from router.backends.llama.tools import forced
 from router.config.schema import GgufBackend as Spec
+from router.telemetry.work import Work
 
 __all__ = ["Engine"]
 
@@ -79,8 +81,15 @@ class Engine:
         try:
             with self._context(job, prompt) as context:
                 answer = Growing(self.name, self.model, self.template, job, request)
-                answer.prompted(len(prompt), context.prompt(prompt), echo)
-                reason = self._generate(context, sampler, limit, answer)
+                began = perf_counter()
+                reused = context.prompt(prompt)
+                begun = perf_counter()
+                work = job.work = Work(len(prompt) - reused, begun - began, reused)
+                answer.prompted(len(prompt), reused, echo)
+                try:
+                    reason = self._generate(context, sampler, limit, answer)
+                finally:
+                    work.generated_tokens, work.generation_seconds = answer.tokens, perf_counter() - begun
         finally:
             sampler.close()
         return answer.end(reason)

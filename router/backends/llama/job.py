@@ -7,6 +7,7 @@ import threading
 
 from router.backends.contract import BackendError
 from router.backends.llama.context import Context, Stopped
+from router.telemetry.work import Work
 
 __all__ = ["Job"]
 
@@ -28,6 +29,8 @@ class Job:
         self._waiter: asyncio.Future[None] | None = None
         self._context: Context | None = None
         self.cancelled = False
+        self.work: Work | None = None
+        """Worker: what was computed, as soon as something was."""
 
     def attach(self, context: Context) -> None:
         """Worker: computing begins. Raises Stopped when nobody wants it any more."""

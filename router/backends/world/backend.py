@@ -21,6 +21,7 @@ from router.backends.world.settings import settings
 from router.backends.world.tally import Tally
 from router.config.facts import Facts
 from router.config.schema import WorldBackend as Spec
+from router.telemetry.work import Work
 
 __all__ = ["WorldBackend"]
 
@@ -36,6 +37,7 @@ class WorldBackend(Backend):
         self.slots = Slots(spec.parallel, spec.queue, spec.queue_wait)
         self.link = Link(facts, partial(settings, name, spec), self._finished)
         self._jobs: set[Job] = set()
+        self.work: Work = self.link.work
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
@@ -61,7 +63,7 @@ class WorldBackend(Backend):
             raise BackendError("refused", f"{self.name} does not serve {call.path}", status=404)
         question = pack(call)
         await self._ready()
-        await self.slots.take()
+        call.queued = await self.slots.take()
         try:
             await self._ready()  # what was up before the wait may be down now
             job = self.link.ask(question)
@@ -94,8 +96,11 @@ class WorldBackend(Backend):
         self.slots.give_back()
         if not self._jobs:
             self._idle.set()
-        if self.spec.debug and tally:
-            print(Tally(**tally).line(self.name), file=sys.stderr, flush=True)
+        if tally:
+            told = Tally(**tally)
+            self.work.add(told.work())
+            if self.spec.debug:
+                print(told.line(self.name), file=sys.stderr, flush=True)
 
 
 async def _pieces(job: Job, first: bytes) -> AsyncIterator[bytes]:

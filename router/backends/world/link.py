@@ -22,6 +22,7 @@ from router.backends.world.frames import Frame, FrameError, Frames, Kind, frame
 from router.backends.world.job import Job
 from router.backends.world.settings import Settings
 from router.config.facts import Facts
+from router.telemetry.work import Work
 
 __all__ = ["Link"]
 
@@ -65,6 +66,8 @@ class Link:
         self._keeper: asyncio.Task[None] | None = None
         self._heard = 0.0
         self._why: str | None = None
+        self._began = 0.0
+        self.work = Work()
 
     @property
     def pid(self) -> int | None:
@@ -142,7 +145,7 @@ class Link:
             process = await _start(settings.name)
         except OSError as error:
             return f"cannot be started ({error.strerror or error})"
-        self._process = process
+        self._process, self._began = process, monotonic()
         self._send(frame(Kind.OPEN, 0, settings.dumps()))
         watch, lines = (
             asyncio.create_task(self._watch(process)),
@@ -190,6 +193,7 @@ class Link:
             self._finish(number, BackendError(**orjson.loads(payload)), {})
         elif kind == Kind.READY:
             self.facts.up, self.facts.fault = True, None
+            self.work.load_seconds = monotonic() - self._began
             self.known.set()
         elif kind == Kind.FAULT:
             self._down(orjson.loads(payload))

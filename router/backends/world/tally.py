@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from router.telemetry.work import Work
+
 __all__ = ["Tally"]
 
 
@@ -30,6 +32,11 @@ class Tally:
             "total_tokens": self.prompt_tokens + self.completion_tokens,
             "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
         }
+
+    def work(self) -> Work:
+        """As the metrics count it. The first token comes out of the prompt, so it is none of the generation's."""
+        computed, drawn = self.prompt_tokens - self.cached_tokens, max(0, self.completion_tokens - 1)
+        return Work(computed, self.prompt_seconds, self.cached_tokens, drawn, self.seconds)
 
     def line(self, name: str) -> str:
         """Speed and tokens, in the words that a Tofy server logs them with."""

@@ -35,6 +35,8 @@ def write_files(
     save_file(tensors, folder / CHECKPOINT, {**said, **metadata})
     save_file(_tensors("decoder_prefix.proj", world.prefix), folder / PROJECTION, {"rows": str(sizes.rows)})
     _write_gguf(folder / DECODER, decoder, sizes)
+    for name in (CHECKPOINT, PROJECTION):
+        (folder / name).chmod(0o644)  # safetensors writes for its owner alone
     return sum((folder / name).stat().st_size for name in (CHECKPOINT, PROJECTION, VOCABULARY, DECODER))
 
 

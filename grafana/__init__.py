@@ -1,0 +1,1 @@
+"""The dashboards, made from Python: `python -m grafana` writes `grafana/json/`. `router` imports nothing from here."""
