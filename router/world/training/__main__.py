@@ -20,7 +20,7 @@ from router.world.training.planning import training_to_go
 from router.world.training.progress import bars
 from router.world.training.speaking import train_decoder
 from router.world.training.states import states
-from router.world.training.train import Data, Recipe, Report, scales, score, train_world
+from router.world.training.train import Data, Recipe, Report, held_out_starts, scales, score, train_world
 from router.world.training.words import FIRST_PIECE, PIECES, encoder_words, phrasings, telling, texts
 from router.world.vocabulary import Vocabulary
 from router.world.yard.model import SHIPPED
@@ -103,8 +103,8 @@ def train(data: Data, words: list[str], recipe: Recipe, threads: int, report: Re
 def _faults(data: Data, world: World, decoder: Decoder, off: float) -> list[str]:
     """What keeps this model from being shipped, as sentences. Not the latents' spread or the JEPA loss are looked at:
     both look perfect in a model that has forgotten which wagon is which."""
-    got = score(data, world, decoder, 3000, ahead=(1, 8))
-    few = score(data, world, decoder, 3000, ahead=(1,), few=True)
+    got = score(data, world, decoder, held_out_starts(data.states, 3000), ahead=(1, 8))
+    few = score(data, world, decoder, held_out_starts(data.states, 3000, wagons=(1, 3)), ahead=(1,), plain=False)
     print(f"\n{got}; with few wagons, in other words, {few.exact[1]:.1%} after 1; moves to go off by {off:.2f}")
     limits = (
         ("letters read in the latent by a linear probe", got.probe, LEAST_LETTERS),

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from router.world.training.net import Decoder, World, scaled_lr
 from router.world.training.states import CONTENTS, HELD_OUT_PAIRS
-from router.world.training.train import SOURCES, TARGETS, Data, Recipe, Report, score
+from router.world.training.train import SOURCES, TARGETS, Data, Recipe, Report, held_out_starts, score
 from router.world.training.words import FIRST_PIECE, IGNORED, PIECES, spoken
 from router.world.yard.state import CAPACITY, TRACKS
 
@@ -44,7 +44,7 @@ def train_decoder(data: Data, world: World, recipe: Recipe, report: Report) -> D
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         if step % 500 == 499 or step == steps - 1:
-            told = str(score(data, world, decoder, 1000, ahead=(1, 8)))
+            told = str(score(data, world, decoder, held_out_starts(data.states, 1000), ahead=(1, 8)))
         report("decoder", step + 1, steps, told)
     return decoder.eval()
 

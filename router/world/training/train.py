@@ -21,11 +21,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from router.world.training.net import Decoder, Sizes, World, scaled_lr
-from router.world.training.states import CONTENTS, States
+from router.world.training.states import CONTENTS, SPLITS, States
 from router.world.training.words import IGNORED, NOT_A_WORD
 from router.world.yard.state import CAPACITY, MOVES, WAGONS
 
-__all__ = ["Data", "Recipe", "Report", "Score", "scales", "score", "train_world"]
+__all__ = ["Data", "Recipe", "Report", "Score", "held_out_starts", "scales", "score", "train_world"]
 
 Ints = npt.NDArray[np.integer]
 Report = Callable[[str, int, int, str], None]
@@ -157,7 +157,7 @@ def _stage(
             for slow, fast in zip(teacher.parameters(), world.encoder.parameters(), strict=True):
                 slow.lerp_(fast, 1 - recipe.momentum)
         if step % 250 == 249 or step == steps - 1:
-            told = str(score(data, world, decoder, 400, ahead=(1, 8)))
+            told = str(score(data, world, decoder, held_out_starts(data.states, 400), ahead=(1, 8)))
         report(f"world, {ahead} step{'s' * (ahead > 1)} ahead", step + 1, steps, told)
 
 
@@ -208,6 +208,14 @@ def _disallowed(data: Data, world: World, z: Tensor, contents: Tensor) -> Tensor
     return functional.binary_cross_entropy_with_logits(world.forbidden(z, source, target), truth.float())
 
 
+def held_out_starts(states: States, size: int, wagons: tuple[int, int] = (6, 6), split: str | None = None) -> Ints:
+    """[size] states that no training sees, with so many wagons (from, to); held out by that split, or by any."""
+    held = ~states.seen if split is None else states.held[:, SPLITS.index(split)]
+    wanted = held & (states.count >= wagons[0]) & (states.count <= wagons[1])
+    drawn: Ints = np.random.default_rng(8).choice(np.flatnonzero(wanted), size)
+    return drawn
+
+
 @dataclass(frozen=True)
 class Score:
     """Shares, 0 to 1, of held-out states."""
@@ -223,18 +231,18 @@ class Score:
 
 
 @torch.no_grad()
-def score(data: Data, world: World, decoder: Decoder, size: int, ahead: tuple[int, ...], *, few: bool = False) -> Score:
-    """Start and every state on the way are drawn without regard to what was seen; only held-out starts count.
+def score(
+    data: Data, world: World, decoder: Decoder, starts: Ints, ahead: tuple[int, ...], *, plain: bool = True
+) -> Score:
+    """From held-out `starts`, told in the plain form or in the training's other words; the states on the way are drawn
+    without regard to what was seen.
 
-    The starts have six wagons and are told in the plain form; `few`: one to three, told in the training's other words.
     The decoder is judged by its most likely tokens given the right ones before, which is what drawing them greedily
     gives.
     """
-    states = data.states
+    states, state = data.states, starts
     rng = np.random.default_rng(7)
-    wanted = (states.count > 0) & (states.count <= 3) if few else states.count == len(WAGONS)
-    state = rng.choice(np.flatnonzero(~states.seen & wanted), size)
-    z = world.encode(data.words(state, plain=not few))
+    z = world.encode(data.words(state, plain=plain))
     contents = data.contents[torch.from_numpy(state)]
     read = world.probe(z).unflatten(-1, (CAPACITY, -1)).argmax(dim=-1)
     places = data.places[contents]
