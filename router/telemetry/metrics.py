@@ -49,7 +49,7 @@ class Metrics:
         )
         self.first = Histogram(
             "signalbox_time_to_first_token_seconds",
-            "From the request read to the first piece of a stream.",
+            "From the request read to the first piece of a stream that a backend made.",
             ("route", "backend"),
             SECONDS,
         )
@@ -235,7 +235,7 @@ class _Series:
             self._count_last(record.attempts[-1])
         if record.received:
             metrics.overhead.observe(self._after, record.ended - record.received)
-        if record.first:
+        if record.first and record.cache not in ("hit", "similar"):  # those say nothing of a backend
             metrics.first.observe(self._first, record.first - started)
         if record.tokens is not None and record.cache not in ("hit", "joined", "similar"):
             self._count_tokens(record)

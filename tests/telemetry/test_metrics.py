@@ -140,6 +140,13 @@ def test_time_in_the_proxy_is_told_by_phase_and_the_phases_are_those_of_the_reco
     assert found["signalbox_cache_bytes_total"] == {labels(route="code", result="miss"): 500.0}
 
 
+@pytest.mark.parametrize(("cache", "count"), [("hit", 0), ("similar", 0), ("miss", 1), ("joined", 1), ("", 1)])
+def test_a_first_piece_out_of_the_cache_says_nothing_of_the_backend(cache, count):
+    found = counted(record(cache=cache, first=101.0, stream=True))
+    assert sum(found["signalbox_time_to_first_token_seconds_count"].values()) == count
+    assert sum(found["signalbox_request_duration_seconds_count"].values()) == 1
+
+
 def test_a_backends_latency_is_without_the_wait_for_its_turn():
     waited = Attempt("coder", asked=100.0, queued=0.5, answered=101.25, ended=102.0)
     found = counted(record(attempts=[waited]), record())
