@@ -53,6 +53,7 @@ async def greet(box: Box) -> None:
 
 
 def _tell(box: Box) -> None:
+    """What the banner says, as lines of the log."""
     up = [name for name, facts in box.state.facts.items() if facts.up is not False]
     rules = box.rulebook.path or "made from what is on this machine"
     log.info(
@@ -61,6 +62,9 @@ def _tell(box: Box) -> None:
     )
     for problem in box.rulebook.problems:
         log.warning("%s", problem)
+    found = box.rulebook.found
+    for what, command in found.missing if found is not None else ():
+        log.info("not here: %s; what would provide it: %s", what, command)
 
 
 def banner(box: Box, colour: bool) -> str:

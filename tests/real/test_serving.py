@@ -204,9 +204,8 @@ def test_without_a_rules_file_a_server_started_later_is_found(tmp_path: Path) ->
     server = Upstream()
     try:
         assert process.stderr is not None
-        for line in process.stderr:
-            if b"lms server start" in line:
-                break
+        said = next((line for line in process.stderr if b"lms server start" in line), b"")
+        assert b"LM Studio" in said
         code, _, answer = post(proxy, "/v1/chat/completions", CHAT)
         assert (code, b"there is no backend yet" in answer) == (503, True)
         server.start(1234)
