@@ -88,7 +88,7 @@ def _cells(line: Line) -> tuple[str, ...]:
 
 
 def _dollars(usd: float) -> str:
-    return f"{usd:,.4f}"
+    return f"{usd:.6f}" if 0 < usd < 0.01 else f"{usd:,.4f}"
 
 
 def _laid_out(line: tuple[str, ...], widths: list[int]) -> str:
