@@ -75,6 +75,9 @@ def _choice(told: Mapping[str, Any], style: Style) -> Iterator[str]:
         yield f"{style.good('→')} {style.bold(backend)}, because the request names it"
     else:
         yield f"{style.good('→')} {style.bold(backend)}, by route {style.bold(route)}"
+        if (cache := told["cache"]) is not None:
+            whose = "for everyone" if cache["scope"] == "everyone" else "for each client key its own"
+            yield style.dim(f"  answers are kept for {cache['ttl']:g} s, {whose}; docs/cache.md tells which")
 
 
 def _rules(plan: Plan, told: Mapping[str, Any], style: Style) -> Iterator[str]:

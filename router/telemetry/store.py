@@ -92,7 +92,10 @@ class Counter(_Summed):
 
 
 class Histogram(_Summed):
-    """A number for each bucket, one for what is beyond the last, and the sum."""
+    """A number for each bucket, one for what is beyond the last, and the sum.
+
+    Classic: prometheus_client 0.26 knows no native ones.
+    """
 
     def __init__(self, name: str, told: str, labels: Labels, bounds: Sequence[float]):
         super().__init__(name, told, labels, [0.0] * (len(bounds) + 2))

@@ -31,7 +31,7 @@ def text(request: Signals, routes: Plan = ROUTES) -> str:
 
 def test_an_explanation_has_exactly_these_keys() -> None:
     found = told(signals(messages=[IMAGE]))
-    assert set(found) == {"route", "backend", "candidates", "rules", "signals"}
+    assert set(found) == {"route", "backend", "candidates", "cache", "rules", "signals"}
     assert all(set(each) == {"backend", "ok", "gate", "reason"} for each in found["candidates"])
     assert all(set(each) == {"name", "matched", "conditions"} for each in found["rules"])
     conditions = [condition for rule in found["rules"] for condition in rule["conditions"]]
@@ -52,6 +52,14 @@ def test_an_explanation_agrees_with_the_decision_and_is_json(one: Any, other: An
     assert (found["route"], found["backend"]) == (decision.route, decision.backend)
     orjson.dumps(found)
     assert printout(routes, found, Style(True))
+
+
+def test_it_says_whether_answers_are_kept() -> None:
+    routes = plan({"to": "home", "cache": "1h"}, backends=("home",))
+    assert told(signals(), routes)["cache"] == {"ttl": 3600, "scope": "key"}
+    assert "answers are kept for 3600 s, for each client key its own" in text(signals(), routes)
+    assert told(signals(messages=[IMAGE]))["cache"] is None
+    assert "answers are kept" not in text(signals(messages=[IMAGE]))
 
 
 def test_the_text_says_where_it_goes_and_why() -> None:
