@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +13,7 @@ from router.cache.flight import Flights
 from router.cache.guard import GuardedRedis
 from router.cache.key import Key, Unkeyable, key_of
 from router.cache.memory import MemoryStore
-from router.cache.similar import Likeness, Neighbours, last_turn, without_last_turn
+from router.cache.similar import Likeness, Neighbours, last_turn, prepare, without_last_turn
 from router.cache.store import Store
 from router.cache.visit import Visit
 from router.cache.wish import allows, wish_of
@@ -60,6 +61,8 @@ class Cache:
 
     async def open(self, rules: Rules) -> None:
         """Connect, if there is anything to be kept."""
+        if any(route.cache is not None and route.cache.similar is not None for route in rules.routes):
+            await asyncio.to_thread(prepare)
         if not self._open and any(route.cache is not None for route in rules.routes):
             self._open = True
             await self.store.open()

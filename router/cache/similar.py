@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Vector = npt.NDArray[np.float32]
 
-__all__ = ["Likeness", "Neighbours", "last_turn", "without_last_turn"]
+__all__ = ["Likeness", "Neighbours", "last_turn", "prepare", "without_last_turn"]
 
 log = logging.getLogger("signalbox.cache")
 
@@ -32,6 +32,11 @@ PATIENCE = 2.0
 """Seconds that embedding a question may take; then it is a miss."""
 LONGEST = 8000
 """Characters of a question; in a longer one a small difference would not show in its embedding."""
+
+
+def prepare() -> None:
+    """Imports what embeddings need, a tenth of a second, before a request waits for it."""
+    import numpy  # noqa: F401
 
 
 def last_turn(path: str, data: dict[str, Any]) -> str | None:
