@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from grafana.panels import Panel, bars, lines, number, rows, states
 from grafana.queries import counted, rate, series, share
 
-__all__ = ["panels"]
+__all__ = ["panels", "who_was_up"]
 
 REQUESTS = "signalbox_requests_total"
 FALLBACKS = "signalbox_fallbacks_total"
@@ -32,13 +32,7 @@ def panels() -> Iterator[Panel]:
         "{{from}}: {{reason}}",
         "short",
     )
-    yield states(
-        "Who was up?",
-        "Whether each backend could be asked. With several replicas, one that cannot is enough.",
-        f"min by (backend) ({series('signalbox_backend_up')})",
-        "{{backend}}",
-        {"1": ("up", "green"), "0": ("down", "red")},
-    )
+    yield who_was_up()
     yield rows(
         "Whom can I rely on?",
         "Backends asked, and how often that came to nothing, in the time shown.",
@@ -106,4 +100,15 @@ def _numbers() -> Iterator[Panel]:
         "short",
         limits=[(1, "red")],
         width=6,
+    )
+
+
+def who_was_up() -> Panel:
+    """Also on the overview."""
+    return states(
+        "Who was up?",
+        "Whether each backend could be asked. With several replicas, one that cannot is enough.",
+        f"min by (backend) ({series('signalbox_backend_up')})",
+        "{{backend}}",
+        {"1": ("up", "green"), "0": ("down", "red")},
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grafana.panels import USD, Panel, bars, lines, number, rows, states
+from grafana.failures import who_was_up
+from grafana.panels import USD, Panel, bars, lines, number, rows
 from grafana.queries import counted, quantile, rate, series, share
 
 __all__ = ["panels"]
@@ -55,13 +56,7 @@ def panels() -> Iterator[Panel]:
         "How often a backend failed and the next one was asked, in the time shown.",
         [("times", counted("signalbox_fallbacks_total", "from, to, reason"), "short")],
     )
-    yield states(
-        "Who was up?",
-        "Whether each backend could be asked. With several replicas, one that cannot is enough.",
-        f"min by (backend) ({series('signalbox_backend_up')})",
-        "{{backend}}",
-        {"1": ("up", "green"), "0": ("down", "red")},
-    )
+    yield who_was_up()
     yield bars(
         "Who asked for it?",
         "Requests by client program: those that are known by name, else `other`.",

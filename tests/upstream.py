@@ -141,6 +141,13 @@ class Upstream:
         else:
             respond(writer, 200, chat_answer())
 
+    async def hang_up(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        """Tells its models, and closes the connection on every question."""
+        if request.method == "GET":
+            await self.answer(request, writer)
+        else:
+            writer.close()
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while (request := await _read(reader)) is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 
 from tests.phoenix.conftest import VENV
 from tests.signalbox import free_port, post, signalbox
-from tests.upstream import Request, Upstream, upstream
+from tests.upstream import Upstream, upstream
 
 pytestmark = pytest.mark.real
 
@@ -71,14 +70,8 @@ def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def flaky() -> Iterator[Upstream]:
     """Tells its models, and hangs up on every question."""
-
-    async def hang_up(request: Request, writer: asyncio.StreamWriter) -> None:
-        if request.method == "GET":
-            await server.answer(request, writer)
-        else:
-            writer.close()
-
-    with upstream(hang_up) as server:
+    with upstream() as server:
+        server.play = server.hang_up
         yield server
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import pytest
 
 from tests.signalbox import Signalbox, ask, free_port, post, signalbox
 from tests.telemetry.collector import Collector, Span, collector
-from tests.upstream import Request, Upstream, upstream
+from tests.upstream import Upstream, upstream
 
 CHAT = "/v1/chat/completions"
 RULES = """
@@ -42,14 +41,8 @@ def busy() -> Iterator[Upstream]:
 @pytest.fixture(scope="module")
 def gone() -> Iterator[Upstream]:
     """Tells its models, and hangs up on every question."""
-
-    async def hang_up(request: Request, writer: asyncio.StreamWriter) -> None:
-        if request.method == "GET":
-            await server.answer(request, writer)
-        else:
-            writer.close()
-
-    with upstream(hang_up) as server:
+    with upstream() as server:
+        server.play = server.hang_up
         yield server
 
 
