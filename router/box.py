@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from router.accounts.bills import Bills
 from router.accounts.keys import Keys
 from router.accounts.ledger import Ledger, data_dir
+from router.attempts.retry import Budget
 from router.backends.contract import Backend
 from router.backends.registry import build
 from router.cache.cache import Cache
@@ -69,6 +70,7 @@ class Box:
     ledger: Ledger | None = None
     """None before `open`, and where it cannot be written."""
     sessions: Sessions = field(default_factory=Sessions)
+    retries: Budget = field(init=False)
     cache: Cache = field(init=False)
     state: State = field(init=False)
     workers: Workers = field(init=False)
@@ -88,6 +90,7 @@ class Box:
     def __post_init__(self) -> None:
         self.keys = Keys({alias: key.get_secret_value() for alias, key in self.settings.keys.items()})
         self.cache = self._cache()
+        self.retries = Budget(self.metrics.unretried.add)
         self.metrics.add(*gauges(self))
         self.metrics.knows, self.metrics.before = self._knows, self._count_work
         self.workers = Workers(self.metrics.told)

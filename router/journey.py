@@ -1,31 +1,40 @@
 """One request, from bytes to bytes. Read this first: each step is a short function, each room it enters a folder.
 
-    door (api/) → decide (routing/) → for each candidate: prepare → look (cache/) → ask (backends/) → relay → record
+    door (api/) → decide (routing/) → in the course of the attempts (attempts/), for each candidate:
+    prepare → look (cache/) → ask (backends/) → relay → record
 
-Until the first byte of an answer has gone to the client, a failure moves on to the next candidate. After it nothing
+Until the first content of an answer has gone to the client, a failure moves on to the next candidate. After it nothing
 is repeated, and the stream is cut without its proper end: more clients recover from that than from an error event.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from time import perf_counter
 from typing import Any
 
 from router.accounts.bills import Meter
-from router.backends.contract import Backend, BackendError, Call
+from router.attempts.accept import Judge, judge_for
+from router.attempts.course import Claim, Course
+from router.attempts.failure import Failure, of_error, of_status
+from router.attempts.heartbeat import Heartbeat
+from router.attempts.opening import CHECKED, Opening
+from router.backends.contract import Answer, Backend, BackendError, Call, Plain
 from router.box import Box, State
 from router.cache.visit import Visit
 from router.cache.wish import FIELD, without_wish
-from router.refusal import Refusal
-from router.relay import relay
+from router.config.schema import Route
+from router.refusal import Refusal, shape
+from router.relay import Beaten, Terms, error_event, relay
 from router.request.edit import REMOVE, edit
 from router.request.envelope import Envelope
 from router.request.images import without_images
 from router.request.signals import Signals
 from router.request.upload import Upload
 from router.routing.decision import Decision
-from router.routing.gates import drops_images
+from router.routing.gates import CONVERSATIONS, drops_images
 from router.routing.session import prefer
 from router.telemetry.record import Attempt, Record
 from router.wire.exchange import Exchange
@@ -42,8 +51,11 @@ NOT_PASSED_ON = frozenset(
 )
 """Hop by hop (RFC 9110 §7.6.1), the client's secrets, account and address, and what only a browser means."""
 
-TRY_ANOTHER = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 529})
-"""Statuses that speak of the server and not of the request: the next candidate may do better."""
+DIRECTLY = Route(to=["direct"])
+"""What holds for a request that names its backend, and for a route that says nothing."""
+
+COMMENTED = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+"""Headers of a stream that begins with comments, before it is known whose answer it will be."""
 
 METERED = frozenset({"/v1/chat/completions", "/v1/completions"})
 """Paths whose streams know `stream_options.include_usage`."""
@@ -62,33 +74,9 @@ async def travel(
     record.rejected = decision.rejected
     if record.trace is not None:
         record.trace.asked(envelope.data, signals.model, signals.session, decision.private)
-    order = decision.order
-    if not order:
+    if not decision.order:
         raise _no_candidate(state, decision)
-    meter = Meter(state.bills, record, lambda: signals.tokens)
-    for name in order:
-        backend = state.backends[name]
-        record.backend, record.model = name, _model_for(state, signals, backend) or signals.model
-        attempt = Attempt(name, model=record.model)
-        call = prepare(state, envelope, signals, decision, backend, upload)
-        visit = _visit(box, state, signals, decision, backend, call, record)
-        last = name is order[-1] or (upload is not None and upload.touched)
-        hide_usage = _hides_usage(envelope, signals)
-        answered = visit is not None and await _from_cache(exchange, visit, meter, hide_usage)
-        if not answered:
-            if record.trace is not None:
-                call.headers = record.trace.onward(call.headers)
-            asked = backend if visit is None else visit
-            if visit is None or not visit.joins:
-                meter.asked(name)
-            answered = await _attempt(exchange, asked, call, meter, attempt, last, hide_usage)
-        if answered:
-            if signals.tools:
-                box.sessions.put(_session(signals), name)
-            return
-        if upload is not None and upload.touched:
-            break
-    raise _all_failed(record)
+    await Trip(box, state, exchange, envelope, signals, decision, record, upload).make()
 
 
 def decide(box: Box, state: State, signals: Signals) -> Decision:
@@ -161,15 +149,6 @@ def _visit(
     return box.cache.visit(settings.cache, decision.route, private, signals, backend, call, record, embedder)
 
 
-async def _from_cache(exchange: Exchange, visit: Visit, meter: Meter, hide_usage: bool) -> bool:
-    """Relay the answer that was kept. False when there is none."""
-    answer = await visit.look()
-    if answer is None:
-        return False
-    await relay(exchange, answer, meter, hide_usage)
-    return True
-
-
 def _model_for(state: State, signals: Signals, backend: Backend) -> str | None:
     """The name to send in place of the client's; None: the client's own goes through.
 
@@ -189,52 +168,207 @@ def _hides_usage(envelope: Envelope, signals: Signals) -> bool:
     return not (isinstance(options, dict) and options.get("include_usage") is True)
 
 
-async def _attempt(
-    exchange: Exchange,
-    asked: Backend | Visit,
-    call: Call,
-    meter: Meter,
-    attempt: Attempt,
-    last: bool,
-    hide_usage: bool,
-) -> bool:
-    """Ask one backend, or whoever asks it for several, and relay its answer. False when it failed and another may
-    still answer."""
-    record = meter.record
-    record.attempts.append(attempt)
-    record.asked = attempt.asked = perf_counter()
-    record.answered = 0.0
-    answer = None
-    try:
-        answer = await asked.ask(call)
-        record.answered = attempt.answered = perf_counter()
-        if answer.status in TRY_ANOTHER and not last:
-            _failed(record, attempt, f"status {answer.status}", f"answered with status {answer.status}")
-            return False
-        await relay(exchange, answer, meter, hide_usage)
-        return True
-    except BackendError as error:
-        if error.reason == "refused" and not exchange.started:
-            raise Refusal(error.status, error.message, code=error.code) from None
-        _failed(record, attempt, error.reason, error.message, error.retry_after)
-        if not exchange.started:
-            return False
-        record.outcome = "broken"
-        exchange.cut()
-        return True
-    finally:
-        meter.idle()
-        attempt.ended, attempt.queued = perf_counter(), call.queued
-        if answer is not None:
-            answer.abort()
+class Trip:
+    """One decided request on its way to its candidates."""
 
+    __slots__ = (
+        *("box", "state", "exchange", "envelope", "signals", "decision", "record", "upload", "meter"),
+        *("_heartbeat", "_hide_usage", "_route"),
+    )
 
-def _failed(record: Record, attempt: Attempt, reason: str, message: str, retry_after: float | None = None) -> None:
-    if not record.attempts or record.attempts[-1] is not attempt:  # an attempt shared with others has failed for all
+    def __init__(
+        self,
+        box: Box,
+        state: State,
+        exchange: Exchange,
+        envelope: Envelope,
+        signals: Signals,
+        decision: Decision,
+        record: Record,
+        upload: Upload | None,
+    ):
+        self.box = box
+        self.state = state
+        self.exchange = exchange
+        self.envelope = envelope
+        self.signals = signals
+        self.decision = decision
+        self.record = record
+        self.upload = upload
+        self.meter = Meter(state.bills, record, lambda: signals.tokens)
+        self._route = decision.settings or DIRECTLY
+        self._hide_usage = _hides_usage(envelope, signals)
+        self._heartbeat: Heartbeat | None = None
+
+    async def make(self) -> None:
+        """Ask the candidates until one answers. Raises Refusal when none does."""
+        route = self._route
+        if self.signals.stream and route.keep_alive and self.envelope.path in CONVERSATIONS:
+            self._heartbeat = Heartbeat(self.exchange, route.keep_alive, self._headers)
+        try:
+            async with asyncio.timeout(route.timeout) if route.timeout else contextlib.nullcontext():
+                failure = await self._course(route).run()
+        except TimeoutError:
+            if route.timeout is None:
+                raise
+            self._too_late(f"no answer within {route.timeout:g} s")
+            return
+        finally:
+            if self._heartbeat is not None:
+                self._heartbeat.stop()
+        if failure is not None:
+            await self._give_up(failure)
+        elif self.signals.tools:
+            self.box.sessions.put(_session(self.signals), self.record.backend)
+
+    def _course(self, route: Route) -> Course:
+        deadline = asyncio.get_running_loop().time() + route.timeout if route.timeout else None
+        upload = self.upload
+        return Course(
+            self.decision.order,
+            self._ask,
+            self.state.facts,
+            self.box.retries,
+            route.retries,
+            route.hedge,
+            deadline,
+            lambda: upload is None or not upload.touched,
+        )
+
+    async def _ask(self, name: str, claim: Claim) -> Failure | None:
+        """One attempt. None: its answer is the client's, whole or cut after its first content."""
+        record, backend = self.record, self.state.backends[name]
+        attempt = Attempt(name, model=_model_for(self.state, self.signals, backend) or self.signals.model)
+        record.backend, record.model = name, attempt.model
+        call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload)
+        visit = _visit(self.box, self.state, self.signals, self.decision, backend, call, record)
+        judge = self._judge(name)
+        if visit is not None:
+            visit.attempt = attempt
+            visit.fault = None if judge is None else judge.stream if call.stream else judge.plain
+            if await self._from_cache(visit):
+                return None
+        if record.trace is not None:
+            call.headers = record.trace.onward(call.headers)
+        if visit is None or not visit.joins:
+            self.meter.asked(name)
+        terms = self._terms(backend, judge, lambda: claim() and self._won(attempt))
+        failure = await self._attempt(backend if visit is None else visit, call, attempt, terms)
+        if failure is not None:
+            _failed(record, attempt, failure)
+        return failure
+
+    async def _from_cache(self, visit: Visit) -> bool:
+        """Relay the answer that was kept. False when there is none."""
+        answer = await visit.look()
+        if answer is None:
+            return False
+        await relay(self.exchange, answer, self.meter, Terms(lambda: True, hide_usage=self._hide_usage))
+        return True
+
+    def _judge(self, name: str) -> Judge | None:
+        """Of the candidate's answer; that of the last one is better than none."""
+        if not self._route.accept or name == self.decision.order[-1]:
+            return None
+        return judge_for(self._route.accept, self.envelope.path, self.envelope.data, lambda: tuple(self.signals.tools))
+
+    def _terms(self, backend: Backend, judge: Judge | None, claim: Claim) -> Terms:
+        opening = Opening(judge) if self.envelope.path in CHECKED else None
+        return Terms(claim, opening, backend.first_content, self._hide_usage)
+
+    def _won(self, attempt: Attempt) -> bool:
+        """The record tells of the attempt whose answer the client gets, and of it last."""
+        record = self.record
+        if record.attempts[-1] is not attempt:
+            others = [each for each in record.attempts if each is not attempt]
+            if len(others) < len(record.attempts):
+                record.attempts = [*others, attempt]
+        for other in record.attempts[:-1]:
+            if other.reason is None:
+                other.reason, other.message = "beaten", "another was quicker"
+        record.backend, record.model = attempt.backend, attempt.model
+        record.asked, record.answered = attempt.asked, attempt.answered
+        return True
+
+    async def _attempt(self, asked: Backend | Visit, call: Call, attempt: Attempt, terms: Terms) -> Failure | None:
+        record, exchange = self.record, self.exchange
         record.attempts.append(attempt)
-    attempt.reason, attempt.message, attempt.retry_after = reason, message, retry_after
+        record.asked = attempt.asked = perf_counter()
+        record.answered = 0.0
+        answer: Answer | None = None
+        try:
+            answer = await asked.ask(call)
+            record.answered = attempt.answered = perf_counter()
+            if answer.status >= 400:
+                body = await answer.read()
+                if (failure := of_status(answer.status, answer.headers, body)) is not None:
+                    return failure
+                answer = Plain(body, answer.status, answer.headers)
+            await relay(exchange, answer, self.meter, terms)
+            return None
+        except BackendError as error:
+            failure = of_error(error)
+            if not terms.open:
+                return failure
+            _failed(record, attempt, failure)
+            self._break_off(failure.message)
+            return None
+        except Beaten:
+            return Failure("beaten", "another was quicker")
+        finally:
+            self.meter.idle()
+            attempt.ended, attempt.queued = perf_counter(), call.queued
+            if answer is not None:
+                answer.abort()
+
+    def _break_off(self, message: str) -> None:
+        """After the first content nothing is repeated: cut the stream, or end it with an error, as the route says."""
+        exchange, path = self.exchange, self.envelope.path
+        self.record.outcome = "broken"
+        whole = exchange.last.endswith((b"\n\n", b"\r\n\r\n"))
+        if self._route.on_broken_stream == "error" and self.record.stream and whole:
+            refusal = Refusal(502, f"{self.record.backend}: {message}", code="stream_broken")
+            exchange.write(error_event(path, shape(refusal, anthropic=path.startswith("/v1/messages"))[1]))
+            exchange.finish()
+        else:
+            exchange.cut()
+
+    def _too_late(self, message: str) -> None:
+        """The time for the whole request is over. Raises Refusal where nothing of an answer has gone out."""
+        if self.record.attempts and self.record.attempts[-1].reason is None:
+            self.record.attempts[-1].reason = "timeout"
+        if self.exchange.started and not self.exchange.commented:
+            self._break_off(message)
+        else:
+            raise self._refusal(Refusal(504, message, code="timeout"))
+
+    async def _give_up(self, failure: Failure) -> None:
+        """Nobody has answered. The last backend's own error is shown where it told one. Raises Refusal."""
+        if failure.answer is not None:
+            await relay(self.exchange, failure.answer, self.meter, Terms(lambda: True))
+        elif failure.final or failure.context:
+            raise self._refusal(Refusal(failure.status, failure.message, code=failure.code))
+        else:
+            raise self._refusal(_all_failed(self.record))
+
+    def _refusal(self, refusal: Refusal) -> Refusal:
+        """Where a stream has begun with comments, clients come again after a cut, and give up at an error."""
+        passing = refusal.status >= 500 or refusal.status == 429
+        refusal.cut = passing and self._route.on_broken_stream == "cut"
+        return refusal
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        """Of a stream that begins with comments."""
+        return [*COMMENTED, (b"x-request-id", self.record.id.encode("latin-1"))]
+
+
+def _failed(record: Record, attempt: Attempt, failure: Failure) -> None:
+    # An attempt shared with others has failed for all.
+    if not any(each is attempt for each in record.attempts):
+        record.attempts.append(attempt)
+    attempt.reason, attempt.message, attempt.retry_after = failure.reason, failure.message, failure.retry_after
     # The line of the request tells the reason. The words may be a provider's, and repeat what was asked.
-    log.debug("%s failed: %s", attempt.backend, message)
+    log.debug("%s failed: %s", attempt.backend, failure.message)
 
 
 def _no_candidate(state: State, decision: Decision) -> Refusal:

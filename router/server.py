@@ -27,10 +27,9 @@ from router.api.admin import admin
 from router.api.cors import EXPOSED
 from router.api.docs import page
 from router.api.doors import ApiDoors
-from router.api.errors import shape
 from router.banner import greet, is_worker
 from router.box import Box
-from router.refusal import Refusal
+from router.refusal import Refusal, shape
 from router.routing.rulebook import Rulebook, open_rules
 from router.settings import Settings
 from router.telemetry.log import JsonFormatter

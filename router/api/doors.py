@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from router.api.cors import Cors
-from router.api.errors import shape
 from router.api.models import model_list, one_model
 from router.api.paths import JSON_DOORS, UPLOADS, canonical
 from router.box import Box
 from router.journey import travel
-from router.refusal import Refusal
+from router.refusal import Refusal, shape
+from router.relay import respond
 from router.request.edit import parse
 from router.request.envelope import Envelope, Headers
 from router.request.multipart import fields
@@ -145,10 +145,10 @@ class ApiDoors:
         record.status = refusal.status
         headers, body = shape(refusal, anthropic=path.startswith("/v1/messages"))
         headers.append((b"x-request-id", record.id.encode("ascii")))
-        if exchange.started:
+        if exchange.started and (refusal.cut or not exchange.commented):
             exchange.cut()
         else:
-            exchange.respond(refusal.status, headers, body)
+            respond(exchange, refusal.status, headers, body, path)
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

@@ -22,8 +22,8 @@ class BackendError(Exception):
     """A candidate could not answer, and nothing of its answer has reached the client.
 
     `reason` is a word of a closed list, for metrics and the trace: `connect`, `tls`, `timeout`, `full`, `broken`,
-    `down`, `refused` (the request itself is at fault: no other candidate is asked, the client sees `status` and the
-    message).
+    `down`, `malformed` (it is not what it claims to be), `rejected` (it does not satisfy the route), `refused` (the
+    request itself is at fault: no other candidate is asked, the client sees `status` and the message).
     """
 
     def __init__(
@@ -133,6 +133,8 @@ class Backend(ABC):
     """Of a model in process: what it has computed."""
     asks_usage: bool = True
     """Takes `stream_options.include_usage`."""
+    first_content: float | None = None
+    """Seconds within which the first content of a stream must come; None: as long as it takes."""
     slots: Slots
     """Its queue."""
 

@@ -32,6 +32,7 @@ class HttpBackend(Backend):
         self.spec = spec
         self.facts = facts
         self.asks_usage = spec.stream_usage
+        self.first_content = spec.timeouts.first_content
         url = urlsplit(spec.url)
         host = url.hostname or ""
         port = url.port or (443 if url.scheme == "https" else 80)

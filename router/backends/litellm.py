@@ -40,6 +40,7 @@ class LitellmBackend(Backend):
     def __init__(self, name: str, spec: Spec, facts: Facts):
         self.name = name
         self.spec = spec
+        self.first_content = spec.timeouts.first_content
         self.facts = facts
         if facts.endpoints is None:
             facts.endpoints = frozenset(FIELDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from router.backends.contract import Answer, Backend, Call
@@ -15,7 +15,7 @@ from router.cache.key import Key, repeats_a_key
 from router.cache.similar import Likeness
 from router.cache.store import Store
 from router.config.schema import Cache as Policy
-from router.telemetry.record import CacheResult, Record
+from router.telemetry.record import Attempt, CacheResult, Record
 
 __all__ = ["Visit"]
 
@@ -50,6 +50,10 @@ class Visit:
     """Told of route and bytes of an answer that was kept: after the request's record may have been counted."""
     likeness: Likeness | None = None
     """Where the answer to a similar question will do."""
+    fault: Callable[[bytes], Awaitable[str | None]] | None = None
+    """What the route finds wrong with an answer; None: it asks nothing of it."""
+    attempt: Attempt | None = None
+    """By which the backend is asked for this request."""
 
     @property
     def joins(self) -> bool:
@@ -119,7 +123,7 @@ class Visit:
     def _joined(self) -> None:
         """Nothing was asked for this request alone: it has no attempt of its own."""
         self.record.cache = "joined"
-        self.record.attempts.pop()
+        self.record.attempts = [each for each in self.record.attempts if each is not self.attempt]
 
     async def _fetch(self, flight: Flight) -> Answer:
         """The flight's answer: another process's, or the backend's."""
@@ -154,7 +158,7 @@ class Visit:
         if body is not None and flight.error is None and self._may_keep(flight, len(body)):
             large = len(body) > LARGE
             value = await asyncio.to_thread(self._packed, body) if large else self._packed(body)
-            if value is not None:
+            if value is not None and (self.fault is None or await self.fault(body) is None):
                 await self.store.put(self.key, value, self.policy.ttl)
                 self.on_kept(self.key.route, len(value))
                 if self.likeness is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AliasChoices,
@@ -21,6 +21,7 @@ from router.config.jepa import said_by_environment
 from router.config.secret import Secret
 
 __all__ = [
+    "Accept",
     "Backend",
     "Cache",
     "Case",
@@ -41,6 +42,9 @@ __all__ = [
 ]
 
 Modality = Literal["text", "image", "audio", "file"]
+Accept = Literal["not_empty", "json", "tools", "code"]
+"""`json`: where JSON was asked for, it parses and fits the schema; `tools`: calls name an offered tool and their
+arguments parse; `code`: blocks of Python and JSON parse."""
 
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$")
 _UNITS = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -83,6 +87,13 @@ _NAMES_SCHEMA = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
 }
 
+_ACCEPT_SCHEMA = {
+    "anyOf": [
+        {"enum": list(get_args(Accept))},
+        {"type": "array", "items": {"enum": list(get_args(Accept))}, "minItems": 1},
+    ],
+}
+
 Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema(_DURATION_SCHEMA)]
 Count = Annotated[int, BeforeValidator(_count), Field(ge=0), WithJsonSchema(_COUNT_SCHEMA)]
 Names = Annotated[list[str], BeforeValidator(_as_list), WithJsonSchema(_NAMES_SCHEMA)]
@@ -97,6 +108,9 @@ class Timeouts(_Strict):
 
     connect: Duration = Field(5.0, description="until the connection stands, TLS included")
     first_byte: Duration = Field(300.0, description="from the request sent to the head of the answer")
+    first_content: Duration = Field(
+        300.0, description="from the head of a stream to its first content; comments and empty pieces are none"
+    )
     idle: Duration = Field(300.0, description="between two pieces of an answer")
     total: Duration = Field(3600.0, description="for the whole answer")
 
@@ -334,6 +348,23 @@ class Route(_Strict):
     old_images: Literal["keep", "drop"] = Field(
         "keep", description="drop: images before the latest user turn become a short text"
     )
+    timeout: Annotated[Duration, Field(gt=0)] | None = Field(
+        None, description="for the whole request, all candidates and retries together; left out: each has its own time"
+    )
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(
+        0, description="how often a candidate that failed may be asked again, after a pause that grows"
+    )
+    hedge: Annotated[Duration, Field(gt=0)] | None = Field(
+        None, description="ask the next candidate as well after so long without content; the first content wins"
+    )
+    accept: Annotated[list[Accept], BeforeValidator(_as_list), WithJsonSchema(_ACCEPT_SCHEMA)] = Field(
+        default_factory=list,
+        description="what an answer must satisfy, else the next candidate is asked; the last one's is taken as it is",
+    )
+    on_broken_stream: Literal["cut", "error"] = Field(
+        "cut", description="how a stream ends that breaks after its first content; more clients recover from a cut"
+    )
+    keep_alive: Duration = Field(15.0, description="comment lines on a stream that is silent for so long; 0: none")
     cache: Annotated[Cache | None, BeforeValidator(_cache)] = Field(
         None, description="keep answers for equal requests: a duration, or a mapping with `ttl`; left out: nothing is"
     )

@@ -82,6 +82,17 @@ class Metrics:
         self.fallbacks = Counter(
             "signalbox_fallbacks", "A candidate failed and the next was asked.", ("from", "to", "reason")
         )
+        self.retries = Counter(
+            "signalbox_retries",
+            "The same backend was asked again, by why the attempt before failed.",
+            ("backend", "reason"),
+        )
+        self.hedges = Counter(
+            "signalbox_hedges", "Two were asked, and the answer of one was not wanted.", ("backend", "beaten_by")
+        )
+        self.unretried = Counter(
+            "signalbox_retries_refused", "Retries and hedges that the retry budget did not allow.", ()
+        )
         self.cancelled = Counter("signalbox_cancelled", "Requests given up, by whom.", ("route", "backend", "by"))
         self.broken = Counter(
             "signalbox_streams_broken",
@@ -104,7 +115,7 @@ class Metrics:
             *(self.requests, self.duration, self.overhead, self.first, self.speed, self.tokens, self.spend),
             *(self.baseline, self.saved, self.unpriced, self.cache, self.matches, self.rejections, self.attempts),
             *(self.fallbacks, self.cancelled, self.broken, self.reloads, self.latency, self.queued, self.cache_bytes),
-            self.cache_failures,
+            *(self.cache_failures, self.retries, self.hedges, self.unretried),
             *self.work,
             Gauge("signalbox_requests_in_flight", "Requests being answered.", (), lambda: [((), self.running)]),
             Gauge("signalbox_build_info", "Constant 1.", ("version",), lambda: [((__version__,), 1.0)], "least"),
@@ -187,13 +198,18 @@ class Metrics:
             if attempt.queued:
                 self.queued.observe(self.queued.cell(attempt.backend), attempt.queued)
         for failed, following in itertools.pairwise(attempts):
-            self.fallbacks.add(failed.backend, following.backend, failed.reason or "")
+            if failed.reason == "beaten":
+                self.hedges.add(failed.backend, attempts[-1].backend)
+            elif failed.backend == following.backend:
+                self.retries.add(failed.backend, failed.reason or "")
+            else:
+                self.fallbacks.add(failed.backend, following.backend, failed.reason or "")
         if record.outcome == "cancelled":
             self.cancelled.add(record.route, record.backend, record.cancelled_by or "client")
         elif record.outcome == "broken":
             self.broken.add(record.route, record.backend, "after")
         if record.stream:
-            failed_ones = [attempt for attempt in attempts if attempt.reason is not None]
+            failed_ones = [attempt for attempt in attempts if attempt.reason not in (None, "beaten")]
             for attempt in failed_ones[: -1 if record.outcome == "broken" else None]:
                 self.broken.add(record.route, attempt.backend, "before")
 
