@@ -157,6 +157,10 @@ class Box:
         if record.cost is None:
             self.state.bills.close(record)
         self.metrics.count(record)
+        for paid in record.unwanted:
+            self.metrics.count_unwanted(paid)
+            if self.ledger is not None:
+                self.ledger.add(paid)
         if record.cache:
             self.cache.results[record.cache] += 1
         if self.ledger is not None:

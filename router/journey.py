@@ -253,9 +253,16 @@ class Trip:
         if visit is None or not visit.joins:
             self.meter.asked(name)
         terms = self._terms(backend, judge, lambda: claim() and self._won(attempt))
-        failure = await self._attempt(backend if visit is None else visit, call, attempt, terms)
+        try:
+            failure = await self._attempt(backend if visit is None else visit, call, attempt, terms)
+        except asyncio.CancelledError:
+            if attempt.reason == "beaten" and attempt.answered:
+                self._pay(attempt, terms)
+            raise
         if failure is not None:
             _failed(record, attempt, failure)
+            if failure.reason in ("rejected", "beaten"):
+                self._pay(attempt, terms)
         return failure
 
     async def _from_cache(self, visit: Visit) -> bool:
@@ -320,6 +327,18 @@ class Trip:
             attempt.ended, attempt.queued = perf_counter(), call.queued
             if answer is not None:
                 answer.abort()
+
+    def _pay(self, attempt: Attempt, terms: Terms) -> None:
+        """An answer came, or had begun to, that the client does not get: it is paid for all the same."""
+        record = self.record
+        paid = Record(record.id, record.path, attempt.asked, record.key, record.harness, record.route)
+        paid.backend, paid.model, paid.stream = attempt.backend, attempt.model, record.stream
+        paid.status, paid.outcome, paid.usage = 200, "unwanted", terms.usage
+        paid.worked, paid.ended = record.worked, attempt.ended
+        bill = Meter(self.state.bills, paid, lambda: self.signals.tokens)
+        bill.told()
+        bill.heard(*terms.heard)
+        record.unwanted.append(paid)
 
     def _break_off(self, message: str) -> None:
         """After the first content nothing is repeated: cut the stream, or end it with an error, as the route says."""

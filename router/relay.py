@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter
+from typing import Any
 
 import orjson
 
@@ -61,6 +62,10 @@ class Terms:
     """The proxy asked for the usage of the stream, and the client did not."""
     open: bool = False
     """The answer counts, and some of it may have gone out: nothing is repeated from here."""
+    usage: dict[str, Any] | None = None
+    """Told of an answer that does not count. It is paid for all the same."""
+    heard: tuple[bytes, float] = (b"", 1.0)
+    """What came of such an answer, and its share of the whole."""
 
     def take(self) -> None:
         """The answer counts from here. Raises Beaten."""
@@ -106,8 +111,12 @@ async def _relay_whole(
 ) -> None:
     record = meter.record
     body = await answer.read()
-    parsed = await opening.plain(body, kind) if opening is not None else None
-    terms.take()
+    try:
+        parsed = await opening.plain(body, kind) if opening is not None else None
+        terms.take()
+    except (BackendError, Beaten):
+        terms.usage, terms.heard = usage_of(body)[0], (body, 1.0)
+        raise
     record.status, record.received = answer.status, perf_counter()
     if record.trace is not None and record.trace.captures and not encoded:
         record.trace.heard(body)
@@ -142,7 +151,9 @@ async def _relay_stream(
         await stream.end()
         record.received = perf_counter()
     finally:
-        if watch is not None and terms.open:
+        if watch is not None and not terms.open:
+            terms.usage, terms.heard = watch.usage, stream.heard()
+        elif watch is not None:
             record.usage, record.finish_reason = watch.usage, watch.finish_reason
             meter.told()
             meter.heard(*stream.heard())

@@ -221,14 +221,16 @@ def _summed(batch: Sequence[tuple[float, Record]]) -> list[Row]:
 
 
 def _addends(record: Record) -> tuple[int, ...]:
-    """One request's share of each of SUMS. What was answered from the cache was not generated."""
+    """One request's share of each of SUMS. What was answered from the cache was not generated; an attempt whose answer
+    nobody got is no request, and was paid for."""
+    wanted = record.outcome != "unwanted"
     tokens, cost = record.tokens or _ZERO, record.cost
     if record.cache in ("hit", "joined", "similar"):
         tokens = _ZERO
     dollars = 0 if cost is None else _nano(cost.usd)
     estimated = dollars if cost is not None and cost.source == "estimated" else 0
     return (
-        *(1, record.outcome not in ("ok", "cancelled"), record.unpriced),
+        *(wanted, wanted and record.outcome not in ("ok", "cancelled"), wanted and record.unpriced),
         *(tokens.input, tokens.output, tokens.cached, tokens.reasoning),
         *(dollars, estimated, _nano(record.baseline), _nano(record.saved)),
     )

@@ -133,14 +133,7 @@ class Metrics:
 
     def count(self, record: Record) -> None:
         """Add one finished request."""
-        group = (
-            *(record.route, record.backend, record.model, record.key or "", record.harness),
-            record.status // 100,
-        )
-        series = self._series.get(group)
-        if series is None:
-            series = self._made(group)
-        series.count(record)
+        self._of(record).count(record)
         if record.rejected or record.outcome != "ok" or len(record.attempts) != 1:
             self._count_rare(record)
         if record.cache:
@@ -149,6 +142,18 @@ class Metrics:
                 self.cache_bytes.add(record.route, record.cache, by=record.cache_bytes)
             if record.cache_seconds:
                 self.overhead.observe(self.overhead.cell("cache"), record.cache_seconds)
+
+    def count_unwanted(self, record: Record) -> None:
+        """Add the tokens and the money of an answer that was not given to the client."""
+        self._of(record).count_bill(record)
+
+    def _of(self, record: Record) -> _Series:
+        group = (
+            *(record.route, record.backend, record.model, record.key or "", record.harness),
+            record.status // 100,
+        )
+        series = self._series.get(group)
+        return self._made(group) if series is None else series
 
     def kept(self, route: str, size: int) -> None:
         """The cache has taken in an answer of so many bytes."""
@@ -253,6 +258,11 @@ class _Series:
             metrics.overhead.observe(self._after, record.ended - record.received)
         if record.first and record.cache not in ("hit", "similar"):  # those say nothing of a backend
             metrics.first.observe(self._first, record.first - started)
+        self.count_bill(record)
+
+    def count_bill(self, record: Record) -> None:
+        """Add tokens and money."""
+        metrics = self._metrics
         if record.tokens is not None and record.cache not in ("hit", "joined", "similar"):
             self._count_tokens(record)
         if record.cost is not None:

@@ -9,8 +9,9 @@ from router.telemetry.trace import Trace
 
 __all__ = ["Attempt", "CacheResult", "Cost", "Outcome", "Record", "Tokens"]
 
-Outcome = Literal["ok", "refused", "failed", "cancelled", "broken"]
-"""`cancelled`: the client left; `broken`: cut after its first content."""
+Outcome = Literal["ok", "refused", "failed", "cancelled", "broken", "unwanted"]
+"""`cancelled`: the client left; `broken`: cut after its first content; `unwanted`: no request, but an attempt of one,
+whose answer was paid for and not given to the client."""
 CacheResult = Literal["", "hit", "miss", "bypass", "joined", "similar"]
 """`""`: the route has no cache."""
 
@@ -118,6 +119,8 @@ class Record:
     """`shutdown`: the proxy was ended and the time of grace was over."""
     trace: Trace | None = None
     """None where there are no traces."""
+    unwanted: list[Record] = field(default_factory=list)
+    """For each answer that was paid for and not given to the client: rejected by the route, or beaten by another."""
 
     @property
     def unpriced(self) -> bool:

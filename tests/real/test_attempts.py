@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +19,19 @@ from tests.signalbox import Signalbox, free_port, post, signalbox
 from tests.upstream import Request, Upstream, chat_answer, chat_chunks, respond, upstream
 
 CHAT = "/v1/chat/completions"
+SPEND, REQUESTS = "signalbox_spend_usd_total", "signalbox_requests_total"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 ROLE, HE, LLO, STOP, DONE = chat_chunks(["he", "llo"])
 
 RULES = """
 version: 1
 backends:
-  first: {{url: "{first}", model: one, context: 4000, timeouts: {{first_content: 400ms}}}}
+  first:
+    url: "{first}"
+    model: one
+    context: 4000
+    timeouts: {{first_content: 400ms}}
+    price: {{input: 1000000, output: 1000000}}
   second: {{url: "{second}", model: two, context: 8000}}
 routes:
   - {{name: again, when: {{model: again}}, to: first, retries: 2}}
@@ -402,6 +411,43 @@ def test_the_last_ones_answer_is_taken_as_it_is(proxy: Signalbox, first: Upstrea
     answers(first, calls("rm", "{}"))
     answers(second, calls("mv", "{}"))
     assert json.loads(post(proxy, CHAT, body("picky", tools=TOOLS))[2]) == calls("mv", "{}")
+
+
+def of_first(proxy: Signalbox, name: str) -> float:
+    rows = [row for row in proxy.get("/metrics")[1].splitlines() if row.startswith(name + "{")]
+    return sum(float(row.split()[-1]) for row in rows if 'backend="first"' in row)
+
+
+def ledger_of_first(proxy: Signalbox) -> tuple[int, float]:
+    """Requests and dollars."""
+    command = [sys.executable, "-m", "router.cli", "spend", "--json", "--by", "backend"]
+    environment = os.environ | {"SIGNALBOX_DATA_DIR": str(proxy.rules.parent)}
+    told = json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+    return next((row["requests"], row["usd"]) for row in told["rows"] if row["name"] == "first")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_was_not_accepted_was_paid_for(stream: bool, proxy: Signalbox, first: Upstream) -> None:
+    asked = body("picky", stream=stream, response_format={"type": "json_object"})
+    if stream:
+        plays(first, *chat_chunks(["no", "JSON"], usage=True))
+    else:
+        answers(first, chat_answer("no JSON"))
+    post(proxy, CHAT, body())  # for its row in the ledger
+    time.sleep(1.5)
+    usd, requests, ledger = of_first(proxy, SPEND), of_first(proxy, REQUESTS), ledger_of_first(proxy)
+    assert post(proxy, CHAT, asked)[1]["x-signalbox-backend"] == "second"
+    assert of_first(proxy, SPEND) - usd == 7.0, "five tokens read and two written, at a dollar each"
+    assert of_first(proxy, REQUESTS) == requests, "it was no request of its own"
+    time.sleep(1.5)
+    assert ledger_of_first(proxy) == (ledger[0], ledger[1] + 7.0)
+
+
+def test_what_a_loser_has_read_was_paid_for(proxy: Signalbox, first: Upstream) -> None:
+    plays(first, ROLE, 0.3, HE, STOP, DONE)
+    before = of_first(proxy, SPEND)
+    assert post(proxy, CHAT, body("hedged", stream=True))[1]["x-signalbox-backend"] == "second"
+    assert of_first(proxy, SPEND) > before
 
 
 def test_a_stream_is_held_back_until_it_is_judged(proxy: Signalbox, first: Upstream) -> None:
