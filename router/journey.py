@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import logging
 from time import perf_counter
-from typing import Any
 
 from router.accounts.bills import Meter
 from router.attempts.accept import Judge, judge_for
@@ -24,17 +23,15 @@ from router.attempts.opening import CHECKED, Opening
 from router.backends.contract import Answer, Backend, BackendError, Call, Plain
 from router.box import Box, State
 from router.cache.visit import Visit
-from router.cache.wish import FIELD, without_wish
 from router.config.schema import Route
+from router.outgoing import hides_usage, model_for, prepare
 from router.refusal import Refusal, shape
 from router.relay import Beaten, Terms, error_event, relay
-from router.request.edit import REMOVE, edit
 from router.request.envelope import Envelope
-from router.request.images import without_images
 from router.request.signals import Signals
 from router.request.upload import Upload
 from router.routing.decision import Decision
-from router.routing.gates import CONVERSATIONS, drops_images
+from router.routing.gates import CONVERSATIONS
 from router.routing.session import prefer
 from router.telemetry.record import Attempt, Record
 from router.wire.exchange import Exchange
@@ -43,22 +40,11 @@ __all__ = ["travel"]
 
 log = logging.getLogger("signalbox.journey")
 
-NOT_PASSED_ON = frozenset(
-    b"host connection keep-alive proxy-connection proxy-authorization proxy-authenticate te trailer transfer-encoding "
-    b"upgrade content-length expect accept-encoding authorization x-api-key api-key x-goog-api-key cookie "
-    b"openai-organization openai-project forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip origin "
-    b"sec-fetch-mode sec-fetch-site sec-fetch-dest http2-settings".split()
-)
-"""Hop by hop (RFC 9110 §7.6.1), the client's secrets, account and address, and what only a browser means."""
-
 DIRECTLY = Route(to=["direct"])
 """What holds for a request that names its backend, and for a route that says nothing."""
 
 COMMENTED = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 """Headers of a stream that begins with comments, before it is known whose answer it will be."""
-
-METERED = frozenset({"/v1/chat/completions", "/v1/completions"})
-"""Paths whose streams know `stream_options.include_usage`."""
 
 
 async def travel(
@@ -96,46 +82,6 @@ def _session(signals: Signals) -> str:
     return f"{signals.key}/{signals.session}"
 
 
-def prepare(
-    state: State, envelope: Envelope, signals: Signals, decision: Decision, backend: Backend, upload: Upload | None
-) -> Call:
-    """What is sent to this backend: the client's bytes, but for the model's name and what the route sets."""
-    call = Call(
-        envelope.path,
-        envelope.body,
-        envelope.data,
-        [header for header in envelope.headers.raw if header[0] not in NOT_PASSED_ON],
-        signals.stream,
-        envelope.method,
-        envelope.query,
-    )
-    if upload is not None:
-        call.body, call.length = upload.toward(_model_for(state, signals, backend))
-    elif envelope.data and (changes := _changes(state, envelope, signals, decision, backend)):
-        call.body = edit(envelope.body, envelope.data, changes)
-        call.data = {name: value for name, value in {**envelope.data, **changes}.items() if value is not REMOVE}
-    return call
-
-
-def _changes(
-    state: State, envelope: Envelope, signals: Signals, decision: Decision, backend: Backend
-) -> dict[str, Any]:
-    """The top-level fields of the body that differ for this backend."""
-    data, facts, settings = envelope.data, backend.facts, decision.settings
-    changes: dict[str, Any] = dict(settings.set) if settings is not None and settings.set else {}
-    if (model := _model_for(state, signals, backend)) is not None and data.get("model") != model:
-        changes["model"] = model
-    if _hides_usage(envelope, signals) and backend.asks_usage:
-        options = data.get("stream_options")
-        changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-    if FIELD in data:
-        changes.update(without_wish(data))
-    scope = drops_images(signals, settings, facts)
-    if scope is not None:
-        changes.update(without_images(data, scope))
-    return changes
-
-
 def _visit(
     box: Box, state: State, signals: Signals, decision: Decision, backend: Backend, call: Call, record: Record
 ) -> Visit | None:
@@ -147,25 +93,6 @@ def _visit(
     similar = settings.cache.similar
     embedder = state.backends.get(similar.backend) if similar is not None else None
     return box.cache.visit(settings.cache, decision.route, private, signals, backend, call, record, embedder)
-
-
-def _model_for(state: State, signals: Signals, backend: Backend) -> str | None:
-    """The name to send in place of the client's; None: the client's own goes through.
-
-    A server without a configured name is sent its first own model where the client's word is one of ours (`auto`).
-    """
-    facts = backend.facts
-    if facts.model is not None:
-        return facts.model
-    return facts.models[0] if facts.models and signals.model in state.own_names else None
-
-
-def _hides_usage(envelope: Envelope, signals: Signals) -> bool:
-    """True for a stream whose usage the proxy asks for and the client did not."""
-    if not signals.stream or envelope.path not in METERED:
-        return False
-    options = envelope.data.get("stream_options")
-    return not (isinstance(options, dict) and options.get("include_usage") is True)
 
 
 class Trip:
@@ -197,7 +124,7 @@ class Trip:
         self.upload = upload
         self.meter = Meter(state.bills, record, lambda: signals.tokens)
         self._route = decision.settings or DIRECTLY
-        self._hide_usage = _hides_usage(envelope, signals)
+        self._hide_usage = hides_usage(envelope, signals)
         self._heartbeat: Heartbeat | None = None
 
     async def make(self) -> None:
@@ -238,7 +165,7 @@ class Trip:
     async def _ask(self, name: str, claim: Claim) -> Failure | None:
         """One attempt. None: its answer is the client's, whole or cut after its first content."""
         record, backend = self.record, self.state.backends[name]
-        attempt = Attempt(name, model=_model_for(self.state, self.signals, backend) or self.signals.model)
+        attempt = Attempt(name, model=model_for(self.state, self.signals, backend) or self.signals.model)
         record.backend, record.model = name, attempt.model
         call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload)
         visit = _visit(self.box, self.state, self.signals, self.decision, backend, call, record)
@@ -286,11 +213,10 @@ class Trip:
     def _won(self, attempt: Attempt) -> bool:
         """The record tells of the attempt whose answer the client gets, and of it last."""
         record = self.record
-        if record.attempts[-1] is not attempt:
-            others = [each for each in record.attempts if each is not attempt]
-            if len(others) < len(record.attempts):
-                record.attempts = [*others, attempt]
-        for other in record.attempts[:-1]:
+        others = [each for each in record.attempts if each is not attempt]
+        if len(others) < len(record.attempts):  # it is not among them where another's was joined
+            record.attempts = [*others, attempt]
+        for other in others:
             if other.reason is None:
                 other.reason, other.message = "beaten", "another was quicker"
         record.backend, record.model = attempt.backend, attempt.model
