@@ -294,7 +294,7 @@ class Trip:
         elif failure.final or failure.context:
             raise self._refusal(Refusal(failure.status, failure.message, code=failure.code))
         else:
-            raise self._refusal(_all_failed(self.record))
+            raise self._refusal(_all_failed(self.record, failure))
 
     def _refusal(self, refusal: Refusal) -> Refusal:
         """Where a stream has begun with comments, clients come again after a cut, and give up at an error."""
@@ -334,7 +334,11 @@ def _no_candidate(state: State, decision: Decision) -> Refusal:
     return Refusal(400, message, code="context_length_exceeded" if gates == {"context"} else "no_backend")
 
 
-def _all_failed(record: Record) -> Refusal:
+def _all_failed(record: Record, last: Failure) -> Refusal:
+    """503, but for a rate limit of the only one that was asked."""
     told = "; ".join(f"{attempt.backend}: {attempt.message}" for attempt in record.attempts)
     waits = [attempt.retry_after for attempt in record.attempts if attempt.retry_after is not None]
-    return Refusal(503, f"no backend could answer: {told}", code="backends_failed", retry_after=min(waits, default=5))
+    status = 429 if last.status == 429 and len(record.attempts) == 1 else 503
+    return Refusal(
+        status, f"no backend could answer: {told}", code="backends_failed", retry_after=min(waits, default=5)
+    )

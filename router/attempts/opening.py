@@ -36,6 +36,15 @@ _SILENT = frozenset(
     }
 )
 """Types of events of the Messages and Responses dialects that say nothing yet."""
+_STATUS = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "rate_limit_error": 429,
+    "overloaded_error": 529,
+}
+"""Types of errors that OpenAI and Anthropic name, and their statuses."""
 _FAILED = frozenset({"error", "response.failed"})
 
 
@@ -151,15 +160,12 @@ def error_in(chunk: dict[str, Any]) -> BackendError:
     message = str(error.get("message") or "an error without words")[:1000]
     if is_context_error(orjson.dumps(error, default=str)):
         return BackendError("refused", message, status=400, code=CONTEXT)
-    status = next((code for code in (error.get("code"), error.get("status")) if _is_status(code)), None)
-    if isinstance(status, int) and not speaks_of_server(status):
-        code = error.get("type")
-        return BackendError("refused", message, status=status, code=code if isinstance(code, str) else None)
-    return BackendError("broken", message, status=status or 502)
-
-
-def _is_status(code: object) -> bool:
-    return isinstance(code, int) and 400 <= code < 600
+    kind = error.get("type") if isinstance(error.get("type"), str) else None
+    told = (error.get("code"), error.get("status"), _STATUS.get(kind or ""))
+    status = next((code for code in told if isinstance(code, int) and 400 <= code < 600), 502)
+    if speaks_of_server(status):
+        return BackendError("broken", message, status=status)
+    return BackendError("refused", message, status=status, code=kind)
 
 
 def _no_json(kind: bytes) -> BackendError:

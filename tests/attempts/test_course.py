@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from router.attempts.course import Claim, Course
 from router.attempts.failure import CONTEXT, Failure
 from router.attempts.retry import RESERVE, Budget
@@ -157,6 +160,23 @@ def test_retries_never_add_more_than_a_fifth_to_an_outage() -> None:
         budget.take()
     assert len(counted) == 100 - RESERVE
     assert refused == 0
+
+
+SAYS = st.sampled_from(
+    [GOOD, DOWN, BUSY, TOO_LONG, WRONG, Failure("rejected", ""), Failure("full", "", 503, retry_after=30.0)]
+)
+
+
+@given(st.lists(st.lists(SAYS, min_size=1, max_size=4), min_size=1, max_size=4), st.integers(0, 3))
+def test_whatever_they_do_each_is_asked_a_bounded_number_of_times_and_nobody_after_an_answer(
+    does: list[list[Says]], retries: int
+) -> None:
+    play = Play(**{f"b{number}": list(says) for number, says in enumerate(does)})
+    last = play.run(retries=retries)
+    assert all(play.asked.count(name) <= retries + 1 for name in play.does)
+    assert list(dict.fromkeys(play.asked)) == list(play.does)[: len(set(play.asked))], "in order, none left out"
+    if last is not None and not last.final and not last.context:
+        assert set(play.asked) == set(play.does) or any(TOO_LONG in says for says in does)
 
 
 # -- hedging ----------------------------------------------------------------------------------------------------------

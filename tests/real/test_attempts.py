@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,7 +34,9 @@ backends:
     timeouts: {{first_content: 400ms}}
     price: {{input: 1000000, output: 1000000}}
   second: {{url: "{second}", model: two, context: 8000}}
+  narrow: {{url: "{second}", model: two, parallel: 1}}
 routes:
+  - {{name: queued, when: {{model: queued}}, to: narrow, keep_alive: 100ms}}
   - {{name: again, when: {{model: again}}, to: first, retries: 2}}
   - {{name: hurry, when: {{model: hurry}}, to: [first, second], timeout: 500ms}}
   - {{name: hedged, when: {{model: hedged}}, to: [first, second], hedge: 100ms}}
@@ -295,6 +298,15 @@ def test_a_silent_stream_is_kept_alive_by_comments(proxy: Signalbox, second: Ups
     assert answer.replace(b": waiting\n\n", b"") == ROLE + HE + LLO + STOP + DONE
     assert answer.startswith(b": waiting\n\n: waiting\n\n")
     assert HE + b": waiting\n\n" in answer
+
+
+def test_a_stream_that_waits_in_a_queue_is_kept_alive_too(proxy: Signalbox, second: Upstream) -> None:
+    plays(second, 0.5, ROLE, HE, STOP, DONE)
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: raw_stream(proxy, body("queued", stream=True)), range(2)))
+    for status, answer, whole in both:
+        assert (status, whole, answer.replace(b": waiting\n\n", b"")) == (200, True, ROLE + HE + STOP + DONE)
+    assert max(answer.count(b": waiting") for _, answer, _ in both) >= 7, "half a second in the queue, half at work"
 
 
 def test_never_inside_an_event(proxy: Signalbox, second: Upstream) -> None:
