@@ -17,7 +17,7 @@ from time import perf_counter
 from router.accounts.bills import Meter
 from router.attempts.accept import Judge, judge_for
 from router.attempts.course import Claim, Course
-from router.attempts.failure import Failure, of_error, of_status
+from router.attempts.failure import Failure, of_error, of_status, speaks_of_server
 from router.attempts.heartbeat import Heartbeat
 from router.attempts.opening import CHECKED, Opening
 from router.backends.contract import Answer, Backend, BackendError, Call, Plain
@@ -289,7 +289,7 @@ class Trip:
 
     async def _give_up(self, failure: Failure) -> None:
         """Nobody has answered. The last backend's own error is shown where it told one. Raises Refusal."""
-        if failure.answer is not None:
+        if failure.answer is not None and not (self.exchange.commented and self._cuts(failure.status)):
             await relay(self.exchange, failure.answer, self.meter, Terms(lambda: True))
         elif failure.final or failure.context:
             raise self._refusal(Refusal(failure.status, failure.message, code=failure.code))
@@ -297,10 +297,13 @@ class Trip:
             raise self._refusal(_all_failed(self.record, failure))
 
     def _refusal(self, refusal: Refusal) -> Refusal:
-        """Where a stream has begun with comments, clients come again after a cut, and give up at an error."""
-        passing = refusal.status >= 500 or refusal.status == 429
-        refusal.cut = passing and self._route.on_broken_stream == "cut"
+        refusal.cut = self._cuts(refusal.status)
         return refusal
+
+    def _cuts(self, status: int) -> bool:
+        """Where a stream has begun with comments, clients come again after a cut, and give up at an error: so it is
+        cut where coming again may help."""
+        return speaks_of_server(status) and self._route.on_broken_stream == "cut"
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         """Of a stream that begins with comments."""

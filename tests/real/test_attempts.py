@@ -345,6 +345,12 @@ def test_an_error_after_comments_is_told_in_the_stream(
     assert json.loads(answer.rpartition(b"data: ")[2])["error"]["code"] == status
 
 
+def test_an_error_after_comments_that_may_pass_is_a_cut(proxy: Signalbox, second: Upstream) -> None:
+    second.play = late_error(503)
+    code, answer, whole = raw_stream(proxy, body("patient", stream=True))
+    assert (code, whole, set(answer.split(b"\n\n"))) == (200, False, {b": waiting", b""})
+
+
 def test_a_backend_that_dies_after_comments_is_a_cut_from_which_clients_recover(
     proxy: Signalbox, second: Upstream
 ) -> None:
