@@ -14,6 +14,7 @@ from typing import Any
 
 from router.accounts.bills import Meter
 from router.backends.contract import Backend, BackendError, Call
+from router.backends.trial import Trial, begin
 from router.box import Box, State
 from router.cache.visit import Visit
 from router.cache.wish import FIELD, without_wish
@@ -81,7 +82,8 @@ async def travel(
             asked = backend if visit is None else visit
             if visit is None or not visit.joins:
                 meter.asked(name)
-            answered = await _attempt(exchange, asked, call, meter, attempt, last, hide_usage)
+            trial = begin(asked.circuit, last or decision.last_resort)
+            answered = await _attempt(exchange, asked, call, meter, attempt, last, hide_usage, trial)
         if answered:
             if signals.tools:
                 box.sessions.put(_session(signals), name)
@@ -197,16 +199,21 @@ async def _attempt(
     attempt: Attempt,
     last: bool,
     hide_usage: bool,
+    trial: Trial | None,
 ) -> bool:
     """Ask one backend, or whoever asks it for several, and relay its answer. False when it failed and another may
     still answer."""
     record = meter.record
+    if trial is None:  # its circuit was closed, or free to try, when the gates looked
+        meter.idle()
+        record.rejected += ((attempt.backend, "health"),)
+        return False
     record.attempts.append(attempt)
     record.asked = attempt.asked = perf_counter()
     record.answered = 0.0
     answer = None
     try:
-        answer = await asked.ask(call)
+        answer = trial.watched(await asked.ask(call))
         record.answered = attempt.answered = perf_counter()
         if answer.status in TRY_ANOTHER and not last:
             _failed(record, attempt, f"status {answer.status}", f"answered with status {answer.status}")
@@ -224,6 +231,8 @@ async def _attempt(
         return True
     finally:
         meter.idle()
+        came = bool(record.first or record.received) and record.cache != "joined"
+        trial.over(attempt.reason, attempt.message, answer, came, attempt.retry_after)
         attempt.ended, attempt.queued = perf_counter(), call.queued
         if answer is not None:
             answer.abort()

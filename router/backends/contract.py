@@ -11,6 +11,7 @@ from router.config.facts import Facts
 from router.telemetry.work import Work
 
 if TYPE_CHECKING:  # it raises what stands here
+    from router.backends.circuit import Circuit
     from router.backends.slots import Slots
 
 __all__ = ["Answer", "Backend", "BackendError", "Call", "Events", "Plain"]
@@ -22,8 +23,8 @@ class BackendError(Exception):
     """A candidate could not answer, and nothing of its answer has reached the client.
 
     `reason` is a word of a closed list, for metrics and the trace: `connect`, `tls`, `timeout`, `full`, `broken`,
-    `down`, `refused` (the request itself is at fault: no other candidate is asked, the client sees `status` and the
-    message).
+    `down`, `status 429`, `refused` (the request itself is at fault: no other candidate is asked, the client sees
+    `status` and the message).
     """
 
     def __init__(
@@ -135,6 +136,8 @@ class Backend(ABC):
     """Takes `stream_options.include_usage`."""
     slots: Slots
     """Its queue."""
+    circuit: Circuit | None = None
+    """Leaves it alone after failures; None where the rules say `circuit: false`."""
 
     async def start(self) -> None:
         """Begin what takes time (load, import, probe) without holding up the server. Never raises for a fault of
@@ -149,6 +152,14 @@ class Backend(ABC):
 
         Cancelling the task, or `abort()` on the answer, stops the backend's work.
         """
+
+    def wanted(self) -> None:
+        """A request would have gone there, had it not been held back: look soon whether it can be asked again."""
+        return
+
+    def suspected(self) -> None:
+        """Its circuit has opened: look whether it is still there."""
+        return
 
     @property
     @abstractmethod
