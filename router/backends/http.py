@@ -84,6 +84,8 @@ class HttpBackend(Backend):
             slots.give_back()
             if error.reason in ("connect", "tls"):
                 self.prober.unreachable(str(error))
+            elif error.reason != "refused":
+                self.prober.suspected()
             raise BackendError(error.reason, str(error), status=_STATUS.get(error.reason, 502)) from error
         except BaseException:
             slots.give_back()

@@ -121,7 +121,7 @@ class Prober:
             if self.facts.up is not True or (loop.time() - asked > again and not self._server.busy):
                 await self.ask()
                 asked = loop.time()
-            elif not self._server.busy:
+            else:
                 await self._knock()
             await self._rest(loop.time() - self.used)
 
@@ -147,15 +147,20 @@ class Prober:
             async with asyncio.timeout(length * random.uniform(0.8, 1.2)):
                 await self._hurry.wait()
 
-    async def _knock(self) -> None:
+    async def _knock(self) -> bool:
         try:
             await self._server.knock()
         except WireError as error:
             self._turn(False, str(error))
+            return False
+        return True
 
     async def ask(self) -> None:
         """Ask once for the list of models, and what else this program tells."""
         facts = self.facts
+        # A machine that is switched off lets a question time out as well as one that is at work does.
+        if facts.up is not True and not await self._knock():
+            return
         try:
             told = await interview(self._server, self._base, facts.model, self._strange and self._fresh)
         except WireError as error:

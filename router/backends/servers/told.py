@@ -17,7 +17,7 @@ class Server(Protocol):
         """GET a path, or POST a JSON body there: status and body of the answer. Raises WireError."""
 
     async def knock(self) -> None:
-        """Open a connection and close it. Raises WireError."""
+        """Open a connection and close it, unless one stands. Raises WireError."""
 
     @property
     def busy(self) -> bool:
