@@ -39,11 +39,12 @@ PARTS = 10
 class Window:
     """How many requests were answered, and how many failed, in the last `length` seconds."""
 
-    __slots__ = ("_at", "_parts", "_width", "answered", "failed")
+    __slots__ = ("_at", "_now", "_parts", "_width", "answered", "failed")
 
     def __init__(self, length: float):
         self._width = length / PARTS
         self._parts = [[0, 0] for _ in range(PARTS)]
+        self._now = self._parts[0]
         self._at = 0
         self.answered = 0
         self.failed = 0
@@ -53,7 +54,7 @@ class Window:
         at = int(now / self._width)
         if at != self._at:
             self._move_on(at)
-        self._parts[at % PARTS][failed] += 1
+        self._now[failed] += 1
         if failed:
             self.failed += 1
         else:
@@ -75,6 +76,7 @@ class Window:
                 self.failed -= part[1]
                 part[0] = part[1] = 0
         self._at = at
+        self._now = self._parts[at % PARTS]
 
 
 class Circuit:

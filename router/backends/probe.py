@@ -189,6 +189,8 @@ class Prober:
             facts.trained = facts.loaded = facts.server = facts.slots = None
             self._fresh = told.fault is not None
         facts.models = told.models or ()
+        if told.here in facts.models:  # first, so that `auto` is sent there and not to one that would have to be loaded
+            facts.models = (told.here, *(name for name in facts.models if name != told.here))
         facts.server = told.server or facts.server
         facts.trained = told.trained or facts.trained
         facts.loaded = told.loaded

@@ -46,7 +46,7 @@ class Trial:
 
     def watched(self, answer: Answer) -> Answer:
         """The answer, which closes a half-open circuit with its first piece: not only when a long stream has ended."""
-        if answer.status < 400 and self._circuit.tries(self._ticket):
+        if self._circuit.tries(self._ticket) and answer.status < 400:
             return _Watched(answer, lambda: self._circuit.answered(self._ticket))
         return answer
 
@@ -59,6 +59,9 @@ class Trial:
         head came; `came`: some of the body did, and not out of a cache; `wait`: seconds, as the failure has them.
         """
         circuit, ticket = self._circuit, self._ticket
+        if reason is None and came and answer is not None and answer.status < 429:  # nearly all
+            circuit.answered(ticket)
+            return
         status = _status(reason, answer)
         if status == 429 or (status >= 500 and status not in NOT_DONE_AT_ALL):
             if status not in ASK_TO_WAIT:

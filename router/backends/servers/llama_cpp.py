@@ -29,7 +29,9 @@ async def ask(server: Server, root: bytes, listed: list[dict[str, Any]], model: 
     """Raises WireError."""
     entry = entry_of(listed, model)
     if isinstance(entry.get("status"), dict) or (not entry and any("status" in each for each in listed)):
-        return routed(entry)
+        if model is not None or entry:
+            return routed(entry)
+        return Told(here=next((each["id"] for each in listed if routed(each).loaded), None))
     fault = health(*await server.fetch(root + b"/health"))
     if fault is not None:
         return Told(fault=fault)

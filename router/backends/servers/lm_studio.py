@@ -40,7 +40,8 @@ def v1_models(status: int, body: bytes, model: str | None) -> Told:
         mine = [one for one in instances if one.get("id") == model]
         if model is not None and (mine or each.get("key") == model):
             return _of_instances(mine or instances).over(_of_model(each))
-    return Told(server="lm-studio")
+    chats = (one for each in listed if each.get("type") == "llm" for one in each["loaded_instances"])
+    return Told(server="lm-studio", here=_name(next(chats, None)) if model is None else None)
 
 
 def v0_models(status: int, body: bytes, model: str | None) -> Told:
@@ -60,7 +61,13 @@ def v0_models(status: int, body: bytes, model: str | None) -> Told:
                 endpoints=EMBEDDINGS if kind == "embeddings" else None,
                 loaded=state == "loaded" if isinstance(state, str) else None,
             )
-    return Told(server="lm-studio")
+    chats = (each for each in listed if each.get("state") == "loaded" and each.get("type") in ("llm", "vlm"))
+    return Told(server="lm-studio", here=_name(next(chats, None)) if model is None else None)
+
+
+def _name(entry: Any) -> str | None:
+    name = entry.get("id") if isinstance(entry, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _of_instances(instances: list[dict[str, Any]]) -> Told:

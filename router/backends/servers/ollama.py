@@ -21,6 +21,7 @@ from router.backends.servers.told import Server, Told, number, parsed
 __all__ = ["ask", "ps", "show"]
 
 EMBEDDINGS = frozenset({"/v1/embeddings"})
+MOST_SHOWN = 3
 
 _NUM_CTX = re.compile(r"^\s*num_ctx\s+(\d{1,9})\s*$", re.MULTILINE)
 
@@ -29,9 +30,22 @@ async def ask(server: Server, root: bytes, listed: list[dict[str, Any]], model: 
     """Raises WireError."""
     name = model or (listed[0]["id"] if len(listed) == 1 else None)
     if name is None:
-        return Told(server="ollama")
+        return Told(server="ollama", here=await _here(server, root))
     here = ps(*await server.fetch(root + b"/api/ps"), name)
     return here.over(show(*await server.fetch(root + b"/api/show", orjson.dumps({"model": name}))))
+
+
+async def _here(server: Server, root: bytes) -> str | None:
+    """The first of the models in memory that is there to chat with."""
+    running = parsed(*await server.fetch(root + b"/api/ps")).get("models")
+    for each in running[:MOST_SHOWN] if isinstance(running, list) else ():
+        name = each.get("model") if isinstance(each, dict) else None
+        if isinstance(name, str):
+            said = parsed(*await server.fetch(root + b"/api/show", orjson.dumps({"model": name})))
+            able = said.get("capabilities")
+            if isinstance(able, list) and "completion" in able:
+                return name
+    return None
 
 
 def ps(status: int, body: bytes, model: str) -> Told:

@@ -30,6 +30,8 @@ class Told:
 
     server: str | None = None
     models: tuple[str, ...] | None = None
+    here: str | None = None
+    """A model that is in its memory and answers chats, where it is not said which one is asked for."""
     context: int | None = None
     """Tokens it has loaded, or will load, the model with."""
     trained: int | None = None

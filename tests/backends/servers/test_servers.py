@@ -86,7 +86,31 @@ async def test_each_server_is_understood_in_its_own_words(
     of = await learned(pages, model)
     assert of.up is True
     assert (of.server, of.context, of.trained, of.slots, of.accepts, of.tools, of.loaded, of.endpoints) == told
-    assert of.models == tuple(each["id"] for each in pages["/v1/models"]["data"])
+    assert sorted(of.models) == sorted(each["id"] for each in pages["/v1/models"]["data"])
+
+
+LOADED_LAST = {**OLLAMA, "/api/ps": {"models": [{"model": "embeddinggemma"}, {"model": "llava:latest"}]}}
+
+
+@pytest.mark.parametrize(
+    ("pages", "first"),
+    [
+        (LOADED_LAST, "llava:latest"),
+        ({**OLLAMA, "/api/ps": {"models": [{"model": "embeddinggemma"}]}}, "qwen3:8b"),
+        (LM_STUDIO_V1, "gemma-3-4b"),
+        (LM_STUDIO_V0, "gemma-3-4b"),
+        (ROUTER, "org/seer-GGUF:Q4_K_M"),
+    ],
+)
+async def test_where_no_model_is_named_the_one_in_memory_comes_first(pages: Mapping[str, Any], first: str) -> None:
+    shuffled = {**pages, "/v1/models": {"data": [*pages["/v1/models"]["data"]]}}
+    data = shuffled["/v1/models"]["data"]
+    if first != "qwen3:8b":  # which is the first of the list, and nothing is in memory that could take its place
+        data.reverse()
+    of = await learned(shuffled, None)
+    assert of.models[0] == first
+    assert sorted(of.models) == sorted(each["id"] for each in data)
+    assert of.context is None
 
 
 @pytest.mark.parametrize("pages", [LLAMA, OLLAMA, LM_STUDIO_V1, VLLM])
