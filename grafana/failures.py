@@ -33,6 +33,14 @@ def panels() -> Iterator[Panel]:
         "short",
     )
     yield who_was_up()
+    yield states(
+        "Who was left alone?",
+        "After failures a backend is not asked for a while, then one request tries it. With several processes, one is "
+        "enough.",
+        f"max by (backend) ({series('signalbox_backend_circuit')})",
+        "{{backend}}",
+        {"0": ("asked", "green"), "1": ("tried", "orange"), "2": ("left alone", "red")},
+    )
     yield rows(
         "Whom can I rely on?",
         "Backends asked, and how often that came to nothing, in the time shown.",

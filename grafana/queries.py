@@ -34,6 +34,8 @@ LABELS: dict[str, tuple[str, ...]] = {
     "signalbox_streams_broken_total": ("route", "backend", "content"),
     "signalbox_requests_in_flight": (),
     "signalbox_backend_up": ("backend",),
+    "signalbox_backend_circuit": ("backend",),
+    "signalbox_circuit_opened_total": ("backend", "reason"),
     "signalbox_backend_busy": ("backend",),
     "signalbox_queue_depth": ("backend",),
     "signalbox_config_valid": (),

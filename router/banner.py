@@ -157,7 +157,8 @@ def _question(backends: Iterable[Backend]) -> str:
 def _about(facts: Facts) -> str:
     parts = [facts.model or ", ".join(facts.models[:2]) + (" …" if len(facts.models) > 2 else "")]
     if facts.context:
-        parts.append(f"{facts.context:,} tokens")
+        more = facts.trained is not None and facts.trained > facts.context
+        parts.append(f"{facts.context:,}{f' of {facts.trained:,}' if more else ''} tokens")
     if facts.accepts != {"text"}:
         parts.append("+".join(sorted(facts.accepts - {"text"})))
     return "  ".join([*filter(None, parts), *facts.notes])

@@ -42,6 +42,8 @@ __all__ = ["Box", "State"]
 
 log = logging.getLogger("signalbox")
 
+CIRCUIT = {"closed": 0.0, "half-open": 1.0, "open": 2.0}
+
 LOOK_AROUND = 10.0
 """Seconds between two looks at what is on this machine, while there is no rules file."""
 
@@ -161,6 +163,8 @@ class Box:
             self.metrics.count_unwanted(paid)
             if self.ledger is not None:
                 self.ledger.add(paid)
+        if record.rejected:
+            self._wish(record)
         if record.cache:
             self.cache.results[record.cache] += 1
         if self.ledger is not None:
@@ -169,6 +173,12 @@ class Box:
             self.lines.add(record)
         if self.spans is not None:
             self.spans.end(record)
+
+    def _wish(self, record: Record) -> None:
+        """Backends that it would have gone to, had they not been down."""
+        for name, gate in record.rejected:
+            if gate == "health" and (backend := self.state.backends.get(name)) is not None:
+                backend.wanted()
 
     def _cache(self) -> Cache:
         settings = self.settings
@@ -189,11 +199,14 @@ class Box:
         return facts is not None and (model == facts.model or model in facts.models)
 
     def _count_work(self) -> None:
-        """What models in process have computed since the last time."""
+        """What models in process have computed since the last time, and how often circuits were opened."""
         for name, backend in self.state.backends.items():
             if backend.work is not None:
                 for counter, amount in zip(self.metrics.work, backend.work.take(), strict=True):
                     counter.add(name, by=amount)
+            if backend.circuit is not None:
+                for reason, times in backend.circuit.take():
+                    self.metrics.circuit_opened.add(name, reason, by=times)
 
     def _provider(self, backend: str) -> Provider:
         spec = self.state.rulebook.rules.backends.get(backend)
@@ -279,6 +292,11 @@ def gauges(box: Box) -> Iterator[Gauge]:
             if backend.work is not None and backend.work.load_seconds:
                 yield (name,), backend.work.load_seconds
 
+    def circuits() -> Iterator[tuple[tuple[str, ...], float]]:
+        for name, backend in box.state.backends.items():
+            if backend.circuit is not None:
+                yield (name,), CIRCUIT[backend.circuit.state]
+
     def revision() -> Iterator[tuple[tuple[str, ...], float]]:
         loaded = box.rulebook.loaded
         yield (loaded.digest[:12] if loaded is not None else "found",), 1.0
@@ -289,6 +307,13 @@ def gauges(box: Box) -> Iterator[Gauge]:
 
     yield Gauge(
         "signalbox_backend_up", "1 when the backend can be asked, 0 when it is down.", ("backend",), up, "least"
+    )
+    yield Gauge(
+        "signalbox_backend_circuit",
+        "The circuit breaker: 0 closed, 1 half open, 2 open.",
+        ("backend",),
+        circuits,
+        "most",
     )
     yield Gauge("signalbox_backend_busy", "Requests that a backend works on.", ("backend",), queues("busy"))
     yield Gauge("signalbox_queue_depth", "Requests that wait for a backend.", ("backend",), queues("waiting"))

@@ -21,6 +21,7 @@ from router.attempts.failure import Failure, of_error, of_status, speaks_of_serv
 from router.attempts.heartbeat import Heartbeat
 from router.attempts.opening import CHECKED, Opening
 from router.backends.contract import Answer, Backend, BackendError, Call, Plain
+from router.backends.trial import Trial, begin
 from router.box import Box, State
 from router.cache.visit import Visit
 from router.config.schema import Route
@@ -179,18 +180,26 @@ class Trip:
             call.headers = record.trace.onward(call.headers)
         if visit is None or not visit.joins:
             self.meter.asked(name)
+        asked = backend if visit is None else visit
+        trial = begin(asked.circuit, self._is_last(name) or self.decision.last_resort)
+        if trial is None:  # its circuit was closed, or free to try, when the gates looked
+            self.meter.idle()
+            record.rejected += ((name, "health"),)
+            return Failure("open", "its circuit is open", 503)
         terms = self._terms(backend, judge, lambda: claim() and self._won(attempt))
         try:
-            failure = await self._attempt(backend if visit is None else visit, call, attempt, terms)
+            failure = await self._attempt(asked, call, attempt, terms, trial)
         except asyncio.CancelledError:
             if attempt.reason == "beaten" and attempt.answered:
                 self._pay(attempt, terms)
             raise
-        if failure is not None:
-            _failed(record, attempt, failure)
-            if failure.reason in ("rejected", "beaten"):
-                self._pay(attempt, terms)
+        if failure is not None and failure.reason in ("rejected", "beaten"):
+            self._pay(attempt, terms)
         return failure
+
+    def _is_last(self, name: str) -> bool:
+        """No other candidate is left after this one."""
+        return name == self.decision.order[-1] or (self.upload is not None and self.upload.touched)
 
     async def _from_cache(self, visit: Visit) -> bool:
         """Relay the answer that was kept. False when there is none."""
@@ -202,7 +211,7 @@ class Trip:
 
     def _judge(self, name: str) -> Judge | None:
         """Of the candidate's answer; that of the last one is better than none."""
-        if not self._route.accept or name == self.decision.order[-1]:
+        if not self._route.accept or self._is_last(name):
             return None
         return judge_for(self._route.accept, self.envelope.path, self.envelope.data, lambda: tuple(self.signals.tools))
 
@@ -223,33 +232,36 @@ class Trip:
         record.asked, record.answered = attempt.asked, attempt.answered
         return True
 
-    async def _attempt(self, asked: Backend | Visit, call: Call, attempt: Attempt, terms: Terms) -> Failure | None:
+    async def _attempt(
+        self, asked: Backend | Visit, call: Call, attempt: Attempt, terms: Terms, trial: Trial
+    ) -> Failure | None:
         record, exchange = self.record, self.exchange
         record.attempts.append(attempt)
         record.asked = attempt.asked = perf_counter()
         record.answered = 0.0
         answer: Answer | None = None
         try:
-            answer = await asked.ask(call)
+            answer = trial.watched(await asked.ask(call))
             record.answered = attempt.answered = perf_counter()
             if answer.status >= 400:
                 body = await answer.read()
                 if (failure := of_status(answer.status, answer.headers, body)) is not None:
-                    return failure
+                    return _failed(record, attempt, failure)
                 answer = Plain(body, answer.status, answer.headers)
             await relay(exchange, answer, self.meter, terms)
             return None
         except BackendError as error:
-            failure = of_error(error)
+            failure = _failed(record, attempt, of_error(error))
             if not terms.open:
                 return failure
-            _failed(record, attempt, failure)
             self._break_off(failure.message)
             return None
         except Beaten:
-            return Failure("beaten", "another was quicker")
+            return _failed(record, attempt, Failure("beaten", "another was quicker"))
         finally:
             self.meter.idle()
+            came = terms.open and record.cache != "joined"
+            trial.over(attempt.reason, attempt.message, answer, came, attempt.retry_after)
             attempt.ended, attempt.queued = perf_counter(), call.queued
             if answer is not None:
                 answer.abort()
@@ -310,13 +322,14 @@ class Trip:
         return [*COMMENTED, (b"x-request-id", self.record.id.encode("latin-1"))]
 
 
-def _failed(record: Record, attempt: Attempt, failure: Failure) -> None:
+def _failed(record: Record, attempt: Attempt, failure: Failure) -> Failure:
     # An attempt shared with others has failed for all.
     if not any(each is attempt for each in record.attempts):
         record.attempts.append(attempt)
     attempt.reason, attempt.message, attempt.retry_after = failure.reason, failure.message, failure.retry_after
     # The line of the request tells the reason. The words may be a provider's, and repeat what was asked.
     log.debug("%s failed: %s", attempt.backend, failure.message)
+    return failure
 
 
 def _no_candidate(state: State, decision: Decision) -> Refusal:

@@ -39,13 +39,20 @@ def _entry(state: State, name: str) -> dict[str, Any]:
     else:
         entry.update(_about([facts]))
         entry["backend"] = target
+        if facts.slots is not None:
+            entry["slots"] = facts.slots
+        if facts.loaded is not None:
+            entry["loaded"] = facts.loaded
         if facts.kind == "world":
             entry["owned_by"] = "Tofy"  # clients of a Tofy server look for it
     return entry
 
 
 def _about(several: list[Facts]) -> dict[str, Any]:
-    """Context under the names clients look for, all with the one meaning of a whole window; input modalities."""
+    """Context under the names clients look for, all with the one meaning of a whole window; input modalities.
+
+    It is the window that a request can count on. What a model was trained with is not told: clients take it for that.
+    """
     contexts = [facts.context for facts in several if facts.context is not None]
     outputs = [facts.max_output for facts in several if facts.max_output is not None]
     accepts = frozenset[str]().union(*(facts.accepts for facts in several))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 from router.backends.contract import BackendError, Plain
+from router.wire.retry_after import retry_after
 
-__all__ = ["CONTEXT", "Failure", "is_context_error", "of_error", "of_status", "retry_after", "speaks_of_server"]
+__all__ = ["CONTEXT", "Failure", "is_context_error", "of_error", "of_status", "speaks_of_server"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -38,7 +37,8 @@ class Failure:
     """One attempt that failed before anything of its answer had gone to the client."""
 
     reason: str
-    """A word of BackendError's list, `status 503`, `context`, or `beaten` (another was quicker)."""
+    """A word of BackendError's list, `status 503`, `context`, `open` (its circuit is), or `beaten` (another was
+    quicker)."""
     message: str
     status: int = 502
     """What the client sees where nothing better comes."""
@@ -81,20 +81,3 @@ def of_status(status: int, headers: RawHeaders, body: bytes) -> Failure | None:
     reason = "context" if code else f"status {status}"
     message = "the prompt does not fit its context" if code else f"answered with status {status}"
     return Failure(reason, message, status, code, retry_after(headers), Plain(body, status, headers))
-
-
-def retry_after(headers: RawHeaders) -> float | None:
-    """Seconds, from `retry-after-ms` (OpenAI's) or `Retry-After` (RFC 9110 §10.2.3: seconds or a date)."""
-    found = dict(headers)
-    text = found.get(b"retry-after-ms", b"").decode("latin-1").strip()
-    if re.fullmatch(r"\d{1,12}(\.\d{1,6})?", text):
-        return float(text) / 1000
-    text = found.get(b"retry-after", b"").decode("latin-1").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
-        return float(text)
-    if not text:
-        return None
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None

@@ -14,7 +14,7 @@ RESERVE = 10.0
 FIRST, LONGEST = 0.25, 8.0
 """Seconds: the ceiling of the first pause, which doubles, and its end."""
 
-NOT_AGAIN = frozenset({"refused", "rejected", "context", "down", "beaten"})
+NOT_AGAIN = frozenset({"refused", "rejected", "context", "down", "open", "beaten"})
 """Reasons for which the same backend would answer the same again."""
 
 

@@ -53,7 +53,11 @@ class HttpBackend(Backend):
             own[header.lower().encode("latin-1", "replace")] = secret.get_secret_value().encode("latin-1", "replace")
         self._own_names = frozenset(own)
         self._own = b"".join(b"%b: %b\r\n" % (header, _one_line(value)) for header, value in own.items())
-        self.prober = Prober(facts, self, self._base)
+        said = {option for option in ("accepts", "tools") if option in spec.model_fields_set}
+        if spec.accepts is None:
+            said.discard("accepts")
+        # A cloud that does not say which program it runs is not asked for the pages of small servers.
+        self.prober = Prober(facts, self, self._base, said, self._has_slots, strange=url.scheme == "http")
 
     async def start(self) -> None:
         self.prober.start()
@@ -69,6 +73,7 @@ class HttpBackend(Backend):
     async def ask(self, call: Call) -> Answer:
         """Relay the call. An error status is an answer too: whoever asked judges it."""
         slots = self.slots
+        self.prober.used = self.pool.loop.time()
         call.queued = await slots.take()
         try:
             if isinstance(call.body, bytes):
@@ -80,6 +85,8 @@ class HttpBackend(Backend):
             slots.give_back()
             if error.reason in ("connect", "tls"):
                 self.prober.unreachable(str(error))
+            elif error.reason != "refused":
+                self.prober.suspected()
             raise BackendError(error.reason, str(error), status=_STATUS.get(error.reason, 502)) from error
         except BaseException:
             slots.give_back()
@@ -93,20 +100,38 @@ class HttpBackend(Backend):
         """It is answering."""
         return self.slots.busy > 0
 
+    def wanted(self) -> None:
+        self.prober.wanted()
+
+    def suspected(self) -> None:
+        self.prober.suspected()
+
     async def knock(self) -> None:
         """Open a connection and close it. Raises WireError."""
         await self.pool.knock()
 
-    async def fetch(self, path: bytes) -> tuple[int, bytes]:
-        """GET a path of the server. Raises WireError."""
+    async def fetch(self, path: bytes, body: bytes | None = None) -> tuple[int, bytes]:
+        """GET a path of the server, or POST JSON there. Raises WireError."""
+        # A server that serves one connection at a time must not be held up by an idle one.
+        head = b"GET %b HTTP/1.1\r\n%bconnection: close\r\n\r\n" % (path, self._own)
+        if body is not None:
+            kind = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+            head = b"POST %b HTTP/1.1\r\n%b%bconnection: close\r\n\r\n" % (path, self._own, kind)
         try:
             async with asyncio.timeout(PROBE_PATIENCE):
-                # A server that serves one connection at a time must not be held up by an idle one.
-                head = b"GET %b HTTP/1.1\r\n%bconnection: close\r\n\r\n" % (path, self._own)
-                response = await self.pool.send(head, b"")
+                response = await self.pool.send(head, body or b"")
                 return response.status, await response.read()
         except TimeoutError:
             raise WireError("timeout", f"no answer within {PROBE_PATIENCE:g} s") from None
+
+    def _has_slots(self, slots: int | None) -> None:
+        """The server has told how many requests it works on at once; what the YAML says stands above it."""
+        queue = self.slots
+        if self.spec.parallel is None:
+            queue.parallel = slots
+            while queue.waiting and (slots is None or queue.busy < slots):  # there are more than before
+                queue.busy += 1
+                queue.give_back()
 
     def _head(self, call: Call, length: int | None) -> bytes:
         query = b"?" + call.query if call.query else b""

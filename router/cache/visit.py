@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from router.backends.circuit import Circuit
 from router.backends.contract import Answer, Backend, Call
 from router.cache.completeness import is_complete
 from router.cache.entry import Entry
@@ -59,6 +60,11 @@ class Visit:
     def joins(self) -> bool:
         """An equal request is in the air: nothing will be asked for this one alone."""
         return self._flight() is not None
+
+    @property
+    def circuit(self) -> Circuit | None:
+        """The backend's; None where another request asks it for this one as well."""
+        return None if self.joins else self.backend.circuit
 
     @property
     def _name(self) -> tuple[object, ...]:

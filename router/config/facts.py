@@ -7,10 +7,21 @@ running server does with one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
-__all__ = ["MODALITIES", "Facts"]
+__all__ = ["MODALITIES", "Facts", "Shut"]
 
 MODALITIES = ("text", "image", "audio", "file")
+
+
+class Shut(Protocol):
+    """A circuit breaker that is not closed."""
+
+    def why(self) -> str | None:
+        """Why the next request may not pass, in words; None where it may: one at a time, to try the backend."""
+
+    def look_again(self) -> None:
+        """The server was gone and is there again: do not wait any longer before it is tried."""
 
 
 @dataclass(slots=True)
@@ -36,9 +47,19 @@ class Facts:
     """None: not asked yet."""
     fault: str | None = None
     """Why it is down, in one sentence."""
+    shut: Shut | None = None
+    """Its circuit breaker, while requests have failed too often."""
     model: str | None = None
     """The name that is sent to it; None: the client's own."""
     models: tuple[str, ...] = ()
     """Names the server itself lists."""
+    server: str | None = None
+    """The program that serves, as far as it is recognised: `llama.cpp`, `ollama`, `vllm`, `lm-studio`."""
+    slots: int | None = None
+    """Requests that the server says it works on at once; None where it does not say."""
+    loaded: bool | None = None
+    """Whether the server says that the model is in its memory: where not, the first answer takes longer."""
+    trained: int | None = None
+    """Tokens that the server says the model could have as its context, however it is loaded."""
     notes: tuple[str, ...] = field(default=())
     """Remarks for `check` and the banner, such as a deprecation date."""

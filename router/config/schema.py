@@ -25,6 +25,7 @@ __all__ = [
     "Backend",
     "Cache",
     "Case",
+    "Circuit",
     "Duration",
     "Expect",
     "GgufBackend",
@@ -135,6 +136,17 @@ class Power(_Strict):
     per_kwh: Annotated[float, Field(ge=0)] = Field(description="US dollars per kilowatt-hour")
 
 
+class Circuit(_Strict):
+    """After failures a backend is left alone for a while; then one request at a time tries it."""
+
+    failures: Annotated[int, Field(ge=1)] = Field(5, description="so many in a row open it")
+    rate: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="so large a share of the window opens it, too")
+    window: Annotated[Duration, Field(ge=1)] = Field(30.0, description="how far back the share looks")
+    requests: Annotated[int, Field(ge=1)] = Field(10, description="in the window, before their share counts")
+    pause: Annotated[Duration, Field(gt=0)] = Field(5.0, description="the first pause; each one in a row is longer")
+    longest_pause: Annotated[Duration, Field(gt=0)] = Field(120.0, description="never longer, whatever it asks for")
+
+
 class _Backend(_Strict):
     accepts: list[Modality] | None = Field(None, description="what the input may hold; default: text")
     context: Count | None = Field(
@@ -157,9 +169,14 @@ class _Backend(_Strict):
         "clouds, else not known",
     )
     power: Power | None = Field(None, description="electricity instead of a price, for a machine of your own")
-    parallel: Annotated[int, Field(ge=1)] | None = Field(None, description="requests at once; more wait in the queue")
+    parallel: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="requests at once; more wait in the queue; left out: the slots that the server tells"
+    )
     queue: Annotated[int, Field(ge=0)] = Field(64, description="how many may wait; one more goes to the next candidate")
     queue_wait: Duration = Field(60.0, description="how long one may wait before it goes to the next candidate")
+    circuit: Annotated[Circuit | Literal[False], BeforeValidator(lambda value: {} if value is True else value)] = Field(
+        default_factory=lambda: Circuit(), description="when to leave it alone; false: never"
+    )
 
     @model_validator(mode="after")
     def _one_cost(self) -> Self:

@@ -22,6 +22,8 @@ class Candidate:
     """The gate that rejected it: modality, context, tools, json, privacy, endpoint, health."""
     reason: str | None = None
     """One sentence for a person, with the figures compared."""
+    last_resort: bool = False
+    """It is down or its circuit open, and may be asked only because all others that could serve are, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Decision:
     def order(self) -> tuple[str, ...]:
         """The candidates that may be asked, in order."""
         return tuple(candidate.backend for candidate in self.candidates if candidate.ok)
+
+    @property
+    def last_resort(self) -> bool:
+        """Nobody who could serve is well: all of them are asked, whatever their circuits say."""
+        return any(candidate.last_resort for candidate in self.candidates)
 
     @property
     def rejected(self) -> tuple[tuple[str, str], ...]:

@@ -16,7 +16,7 @@ from router.request.images import without_images
 from router.request.signals import Signals
 from router.routing.decision import Candidate
 
-__all__ = ["GATES", "drops_images", "judge"]
+__all__ = ["GATES", "drops_images", "judge", "unhealthy"]
 
 GATES = ("endpoint", "modality", "context", "tools", "json", "privacy", "health")
 
@@ -47,8 +47,8 @@ def judge(
 ) -> tuple[Candidate, ...]:
     """Each backend with whether it may be asked.
 
-    Where only the health gate holds back all that pass the others, they stay in as a last resort: being down is what
-    was seen last and not what is certain.
+    Where only the health gate holds back all that pass the others, they stay in as a last resort: being down, or an
+    open circuit, is what was seen last and not what is certain.
     """
     judged = []
     healthy = False
@@ -58,14 +58,21 @@ def judge(
         rejection = _rejection(signals, about, settings, private, media)
         if rejection is not None:
             judged.append(Candidate(name, False, *rejection))
-        elif about.up is False:
-            judged.append(Candidate(name, False, "health", f"is down: {about.fault}" if about.fault else "is down"))
+        elif (about.up is False or about.shut is not None) and (why := unhealthy(about)) is not None:
+            judged.append(Candidate(name, False, "health", why))
         else:
             healthy = True
             judged.append(passed(name))
     if healthy or not judged:
         return tuple(judged)
     return tuple(_last_resort(candidate, facts[candidate.backend]) for candidate in judged)
+
+
+def unhealthy(facts: Facts) -> str | None:
+    """Why a backend should not be asked now: it is down, or its circuit is open. None where it may."""
+    if facts.up is False:
+        return f"is down: {facts.fault}" if facts.fault else "is down"
+    return facts.shut.why() if facts.shut is not None else None
 
 
 @cache
@@ -87,9 +94,10 @@ def drops_images(signals: Signals, settings: Route | None, facts: Facts) -> str 
 
 
 def _last_resort(candidate: Candidate, facts: Facts) -> Candidate:
-    if candidate.gate != "health" or facts.kind in IN_PROCESS:
+    if candidate.gate != "health" or (facts.up is False and facts.kind in IN_PROCESS):
         return candidate
-    return Candidate(candidate.backend, reason=f"{candidate.reason}; asked all the same, as no other is left")
+    told = f"{candidate.reason}; asked all the same, as no other is left"
+    return Candidate(candidate.backend, reason=told, last_resort=True)
 
 
 def _rejection(signals: Signals, facts: Facts, settings: Route | None, private: bool, media: bool) -> Rejection | None:

@@ -79,6 +79,11 @@ class Metrics:
         self.matches = Counter("signalbox_rule_matches", "Requests that a route has decided.", ("route",))
         self.rejections = Counter("signalbox_gate_rejections", "Candidates that a gate held back.", ("backend", "gate"))
         self.attempts = Counter("signalbox_attempts", "Backends asked, by what came of it.", ("backend", "result"))
+        self.circuit_opened = Counter(
+            "signalbox_circuit_opened",
+            "Times that a backend was left alone, by what it failed with.",
+            ("backend", "reason"),
+        )
         self.fallbacks = Counter(
             "signalbox_fallbacks", "A candidate failed and the next was asked.", ("from", "to", "reason")
         )
@@ -115,7 +120,7 @@ class Metrics:
             *(self.requests, self.duration, self.overhead, self.first, self.speed, self.tokens, self.spend),
             *(self.baseline, self.saved, self.unpriced, self.cache, self.matches, self.rejections, self.attempts),
             *(self.fallbacks, self.cancelled, self.broken, self.reloads, self.latency, self.queued, self.cache_bytes),
-            *(self.cache_failures, self.retries, self.hedges, self.unretried),
+            *(self.cache_failures, self.retries, self.hedges, self.unretried, self.circuit_opened),
             *self.work,
             Gauge("signalbox_requests_in_flight", "Requests being answered.", (), lambda: [((), self.running)]),
             Gauge("signalbox_build_info", "Constant 1.", ("version",), lambda: [((__version__,), 1.0)], "least"),

@@ -7,8 +7,9 @@ from email.utils import formatdate
 
 import pytest
 
-from router.attempts.failure import CONTEXT, is_context_error, of_error, of_status, retry_after, speaks_of_server
+from router.attempts.failure import CONTEXT, is_context_error, of_error, of_status, speaks_of_server
 from router.backends.contract import BackendError
+from router.wire.retry_after import retry_after
 
 TOO_LONG = [
     b'{"error":{"message":"This model\'s maximum context length is 8192 tokens."}}',

@@ -33,8 +33,9 @@ backends:
     context: 4000
     timeouts: {{first_content: 400ms}}
     price: {{input: 1000000, output: 1000000}}
-  second: {{url: "{second}", model: two, context: 8000}}
-  narrow: {{url: "{second}", model: two, parallel: 1}}
+    circuit: false
+  second: {{url: "{second}", model: two, context: 8000, circuit: false}}
+  narrow: {{url: "{second}", model: two, parallel: 1, circuit: false}}
 routes:
   - {{name: queued, when: {{model: queued}}, to: narrow, keep_alive: 100ms}}
   - {{name: again, when: {{model: again}}, to: first, retries: 2}}
@@ -499,7 +500,9 @@ def test_the_proxy_holds_nothing_after_all_this(proxy: Signalbox) -> None:
 
 def test_nobody_there_is_asked_again_within_the_budget() -> None:
     with upstream() as there:
-        backends = f"{{gone: {{url: 'http://127.0.0.1:{free_port()}/v1'}}, there: {{url: '{there.url}'}}}}"
+        backends = (
+            f"{{gone: {{url: 'http://127.0.0.1:{free_port()}/v1', circuit: false}}, there: {{url: '{there.url}'}}}}"
+        )
         rules = f"version: 1\nbackends: {backends}\nroutes: [{{to: gone, retries: 1}}]\n"
         asked_again_and_again(rules)
 

@@ -83,3 +83,19 @@ def facts(**changes: dict[str, Any]) -> dict[str, Facts]:
 def tools(*names: str) -> list[dict[str, Any]]:
     """Tools as chat completions offer them."""
     return [{"type": "function", "function": {"name": name, "parameters": {}}} for name in names]
+
+
+class Open:
+    """A circuit that is not closed: `reason` is why nobody may pass, None when one request may."""
+
+    def __init__(self, reason: str | None):
+        self.reason = reason
+
+    def why(self) -> str | None:
+        return self.reason
+
+    def look_again(self) -> None:
+        raise AssertionError("the gates change nothing")
+
+
+OPEN = Open("circuit open for another 12 s after 5 failures: connection refused")
