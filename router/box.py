@@ -154,6 +154,8 @@ class Box:
         if record.cost is None:
             self.state.bills.close(record)
         self.metrics.count(record)
+        if (backend := self.state.backends.get(record.backend)) is not None:
+            backend.slots.answered(record)
         if record.cache:
             self.cache.results[record.cache] += 1
         if self.ledger is not None:

@@ -83,6 +83,7 @@ async def travel(
                 meter.asked(name)
             answered = await _attempt(exchange, asked, call, meter, attempt, last, hide_usage)
         if answered:
+            state.rulebook.plan.answered(signals, backend.facts, record)
             if signals.tools:
                 box.sessions.put(_session(signals), name)
             return
@@ -99,7 +100,8 @@ def decide(box: Box, state: State, signals: Signals) -> Decision:
         raise Refusal(404, f'the model "{name}" does not exist here', code="model_not_found", param="model")
     decision = plan.decide(signals, state.facts)
     if signals.tools and signals.tool_loop and (served := box.sessions.get(_session(signals))) is not None:
-        decision = prefer(decision, served, signals, state.facts)
+        return prefer(decision, served, signals, state.facts)
+    plan.taken(decision)
     return decision
 
 

@@ -22,4 +22,6 @@ KINDS = {
 def build(name: str, spec: Spec, facts: Facts) -> Backend:
     """A backend of the kind that `spec` says, not yet started. Needs a running event loop."""
     module, kind = KINDS[spec.kind]
-    return cast("Backend", getattr(import_module(module), kind)(name, spec, facts))
+    made = cast("Backend", getattr(import_module(module), kind)(name, spec, facts))
+    made.facts.load = made.slots
+    return made

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from router.telemetry.load import Load
+
 __all__ = ["MODALITIES", "Facts"]
 
 MODALITIES = ("text", "image", "audio", "file")
@@ -40,5 +42,7 @@ class Facts:
     """The name that is sent to it; None: the client's own."""
     models: tuple[str, ...] = ()
     """Names the server itself lists."""
+    load: Load | None = None
+    """How busy and how fast it is, of one that runs; None where none does, as in `signalbox check`."""
     notes: tuple[str, ...] = field(default=())
     """Remarks for `check` and the banner, such as a deprecation date."""
