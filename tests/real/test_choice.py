@@ -114,7 +114,7 @@ SYSTEM = ("system", "You are a helpful assistant. " * 40)
 
 def conversations(proxy: Signalbox, model: str, count: int, turns: int) -> list[set[str]]:
     """So many conversations, turn by turn among each other: the backends of each."""
-    histories = [[SYSTEM, ("user", f"question of {n}: {'word ' * 50}")] for n in range(count)]
+    histories = [[SYSTEM, ("user", f"{model} question of {n}: {'word ' * 50}")] for n in range(count)]
     asked: list[set[str]] = [set() for _ in histories]
     for turn in range(turns):
         for history, backends in zip(histories, asked, strict=True):
@@ -124,12 +124,13 @@ def conversations(proxy: Signalbox, model: str, count: int, turns: int) -> list[
 
 
 def test_conversations_stay_where_their_cache_is_warm_and_do_not_pile_up(proxy: Signalbox) -> None:
-    asked = conversations(proxy, "sticky", 24, 5)
+    # A number that no round of weights divides: else each turn of a conversation would meet the same backend by chance.
+    asked = conversations(proxy, "sticky", 23, 5)
     assert all(len(backends) == 1 for backends in asked)
     count = Counter(next(iter(backends)) for backends in asked)
     assert min(count["a"], count["b"]) >= 5, count
     sticky = tokens(proxy, "sticky", "cached") / tokens(proxy, "sticky", "input")
-    conversations(proxy, "weighted", 24, 5)
+    conversations(proxy, "weighted", 23, 5)
     weighted = tokens(proxy, "weighted", "cached") / tokens(proxy, "weighted", "input")
     print(f"\nshare of the prompt that was cached: sticky {sticky:.2f}, weighted {weighted:.2f}")
     assert sticky > 0.7
@@ -156,10 +157,12 @@ def test_a_conversation_goes_on_elsewhere_when_its_backend_is_gone_and_new_ones_
 
 
 def test_the_least_busy_gets_the_next_request(proxy: Signalbox, servers: tuple[Caching, Caching]) -> None:
-    servers[0].pause = servers[1].pause = 0.4
+    servers[0].pause = 0.6
     with busy(proxy, "only-a", 2):
-        assert [sent(proxy, chat("least-busy", ("user", str(n))))[1] for n in range(1)] == ["b"]
-        assert explained(proxy, chat("least-busy"))["candidates"][0]["backend"] == "b"
+        (first, second) = explained(proxy, chat("least-busy"))["candidates"]
+        assert sent(proxy, chat("least-busy"))[1] == "b"
+    assert (first["backend"], second["backend"]) == ("b", "a")
+    assert second["reason"].startswith("2 in flight, 2 slots")
 
 
 def test_a_queue_that_would_take_too_long_spills_to_the_next_and_explain_tells_the_figures(
@@ -186,7 +189,7 @@ def test_rules_see_the_state_of_backends(proxy: Signalbox, servers: tuple[Cachin
     with pytest.raises(AssertionError):
         sent(proxy, chat("only-a"))
     assert sent(proxy, chat("state", ("user", "something new"))) == ("down", "b")
-    (found,) = explained(proxy, chat("state", ("user", "something new")))["rules"][-1]["conditions"][1:]
+    (found,) = explained(proxy, chat("state", ("user", "something else")))["rules"][-1]["conditions"][1:]
     assert found["found"]["a"].startswith("down: cannot connect")
 
 
