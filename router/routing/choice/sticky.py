@@ -20,6 +20,7 @@ from math import ceil, log
 from router.config.facts import Facts
 from router.request.signals import Signals
 from router.routing.choice.contract import Choice, Ranked
+from router.telemetry.load import Load
 
 __all__ = ["Sticky"]
 
@@ -36,32 +37,30 @@ class Sticky(Choice):
 
     def rank(self, names: Sequence[str], signals: Signals, facts: Mapping[str, Facts], told: bool) -> list[Ranked]:
         chain = signals.prefixes
-        depths = {name: load.warm.depth(chain) if (load := facts[name].load) is not None else 0 for name in names}
-        deepest = max(depths.values())
-        sizes = self._sizes(names, facts)
-        conversation = f"{signals.key}/{signals.session}".encode("utf-8", "surrogatepass")
-        spare = {name for name in names if not sizes[name]}
-        full = {name for name in names if (load := facts[name].load) is not None and load.full}
-        crowded = _crowded(names, sizes, facts)
-        kinds = {name: _kind(depths[name], deepest, name in crowded) for name in names}
-
-        def place(name: str) -> tuple[bool, bool, int, float]:
-            return name in full, name in spare, kinds[name], -_draw(conversation, name, sizes[name])
-
-        order = sorted(names, key=place)
+        loads = [facts[name].load for name in names]
+        depths = [load.warm.depth(chain) if load is not None else 0 for load in loads]
+        sizes = self._sizes(names, loads)
+        crowded = _crowded(loads, sizes)
+        draws = _draws(f"{signals.key}/{signals.session}", names, sizes)
+        deepest = max(depths)
+        places = []
+        for at, (load, depth, size) in enumerate(zip(loads, depths, sizes, strict=True)):
+            full = load is not None and load.full
+            places.append((full, not size, _kind(depth, deepest, at in crowded), -draws[at], at))
+        places.sort()
         if not told:
-            return list(map(Ranked, order))
-        home = max(names, key=lambda name: _draw(conversation, name, sizes[name]))
-        return [Ranked(name, _why(depths[name], len(chain), name == home, name in full, kinds[name])) for name in order]
-
-    def _sizes(self, names: Sequence[str], facts: Mapping[str, Facts]) -> dict[str, float]:
-        """Of each backend: its weight for each of its slots, which count as one where they are not known of all."""
-        slots = [
-            load.parallel for name in names if (load := facts[name].load) is not None and load.parallel is not None
+            return [Ranked(names[place[-1]]) for place in places]
+        home = draws.index(max(draws))
+        return [
+            Ranked(names[at], _why(depths[at], len(chain), at == home, full, kind)) for full, _, kind, _, at in places
         ]
+
+    def _sizes(self, names: Sequence[str], loads: Sequence[Load | None]) -> list[float]:
+        """Of each backend: its weight for each of its slots, which count as one where they are not known of all."""
+        slots = [load.parallel for load in loads if load is not None and load.parallel is not None]
         if len(slots) < len(names):
-            slots = [1] * len(names)
-        return {name: self.weights[name] * number for name, number in zip(names, slots, strict=True)}
+            return [self.weights[name] for name in names]
+        return [self.weights[name] * number for name, number in zip(names, slots, strict=True)]
 
 
 def _kind(depth: int, deepest: int, crowded: bool) -> int:
@@ -70,20 +69,25 @@ def _kind(depth: int, deepest: int, crowded: bool) -> int:
     return CROWDED if crowded else HOME
 
 
-def _crowded(names: Sequence[str], sizes: Mapping[str, float], facts: Mapping[str, Facts]) -> set[str]:
+def _crowded(loads: Sequence[Load | None], sizes: Sequence[float]) -> set[int]:
     """Those that would have more than their share of what is in flight with one more request."""
-    flying = {name: load.in_flight if (load := facts[name].load) is not None else 0 for name in names}
-    everything, size = sum(flying.values()) + 1, sum(sizes.values())
-    if not size:
+    flying = [load.in_flight if load is not None else 0 for load in loads]
+    everything, size = sum(flying), sum(sizes)
+    if not everything or not size:
         return set()
-    return {name for name in names if flying[name] >= ceil(MORE_THAN_ITS_SHARE * everything * sizes[name] / size)}
+    share = MORE_THAN_ITS_SHARE * (everything + 1) / size
+    return {at for at, count in enumerate(flying) if count >= ceil(share * sizes[at])}
 
 
-def _draw(conversation: bytes, name: str, size: float) -> float:
-    """The number that a backend draws for a conversation: the higher, the likelier by its size (weighted rendezvous
+def _draws(conversation: str, names: Sequence[str], sizes: Sequence[float]) -> list[float]:
+    """The number that each backend draws for a conversation: the higher, the likelier by its size (weighted rendezvous
     hashing, as in draft-ietf-bess-weighted-hrw)."""
-    digest = blake2b(conversation, digest_size=8, key=name.encode("utf-8", "surrogatepass")[:64]).digest()
-    return size / -log((int.from_bytes(digest, "big") + 0.5) / 2**64)
+    said = conversation.encode("utf-8", "surrogatepass")
+    draws = []
+    for name, size in zip(names, sizes, strict=True):
+        digest = blake2b(b"%b\0%b" % (said, name.encode("utf-8", "surrogatepass")), digest_size=8).digest()
+        draws.append(size / -log((int.from_bytes(digest, "big") + 0.5) / 2**64))
+    return draws
 
 
 def _why(depth: int, length: int, home: bool, full: bool, kind: int) -> str:
