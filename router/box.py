@@ -165,6 +165,8 @@ class Box:
                 self.ledger.add(paid)
         if record.rejected:
             self._wish(record)
+        if (backend := self.state.backends.get(record.backend)) is not None:
+            backend.slots.answered(record)
         if record.cache:
             self.cache.results[record.cache] += 1
         if self.ledger is not None:

@@ -74,7 +74,8 @@ def decide(box: Box, state: State, signals: Signals) -> Decision:
         raise Refusal(404, f'the model "{name}" does not exist here', code="model_not_found", param="model")
     decision = plan.decide(signals, state.facts)
     if signals.tools and signals.tool_loop and (served := box.sessions.get(_session(signals))) is not None:
-        decision = prefer(decision, served, signals, state.facts)
+        return prefer(decision, served, signals, state.facts)
+    plan.taken(decision)
     return decision
 
 
@@ -146,8 +147,11 @@ class Trip:
                 self._heartbeat.stop()
         if failure is not None:
             await self._give_up(failure)
-        elif self.signals.tools:
-            self.box.sessions.put(_session(self.signals), self.record.backend)
+            return
+        served = self.record.backend
+        self.state.rulebook.plan.answered(self.signals, self.state.backends[served].facts, self.record)
+        if self.signals.tools:
+            self.box.sessions.put(_session(self.signals), served)
 
     def _course(self, route: Route) -> Course:
         deadline = asyncio.get_running_loop().time() + route.timeout if route.timeout else None

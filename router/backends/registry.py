@@ -23,7 +23,8 @@ KINDS = {
 def build(name: str, spec: Spec, facts: Facts) -> Backend:
     """A backend of the kind that `spec` says, not yet started. Needs a running event loop."""
     module, kind = KINDS[spec.kind]
-    backend = cast("Backend", getattr(import_module(module), kind)(name, spec, facts))
+    made = cast("Backend", getattr(import_module(module), kind)(name, spec, facts))
+    made.facts.load = made.slots
     if spec.circuit:
-        backend.circuit = Circuit(facts, spec.circuit, alarm=backend.suspected)
-    return backend
+        made.circuit = Circuit(facts, spec.circuit, alarm=made.suspected)
+    return made

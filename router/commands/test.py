@@ -19,6 +19,7 @@ from router.routing.decision import Decision
 from router.routing.explain import explain
 from router.routing.printout import Style, printout
 from router.routing.rulebook import Rulebook, open_rules
+from router.routing.supposed import supposed
 
 __all__ = ["Difference", "Failure", "arguments", "failures", "run"]
 
@@ -67,10 +68,11 @@ def failures(rulebook: Rulebook, folder: Path, style: Style) -> Iterator[Failure
             fault = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
             yield Failure(position, case, fault=fault)
             continue
-        decision = rulebook.plan.decide(signals, rulebook.facts)
+        facts = supposed(rulebook.facts, case.given, rulebook.rules.backends, signals)
+        decision = rulebook.plan.decide(signals, facts)
         differences = tuple(_differences(case, signals, decision))
         if differences:
-            told = explain(rulebook.plan, signals, rulebook.facts)
+            told = explain(rulebook.plan, signals, facts)
             yield Failure(position, case, differences, printout(rulebook.plan, told, style))
 
 

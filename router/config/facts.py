@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from router.telemetry.load import Load
+
 __all__ = ["MODALITIES", "Facts", "Shut"]
 
 MODALITIES = ("text", "image", "audio", "file")
@@ -61,5 +63,7 @@ class Facts:
     """Whether the server says that the model is in its memory: where not, the first answer takes longer."""
     trained: int | None = None
     """Tokens that the server says the model could have as its context, however it is loaded."""
+    load: Load | None = None
+    """How busy and how fast it is, of one that runs; None where none does, as in `signalbox check`."""
     notes: tuple[str, ...] = field(default=())
     """Remarks for `check` and the banner, such as a deprecation date."""

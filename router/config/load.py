@@ -237,7 +237,7 @@ class _Examination:
             return rules, ()
         routes, route_positions, gone = [], [], set()
         for position, route in zip(self.positions["routes"], rules.routes, strict=True):
-            if to := [name for name in route.to if name not in self.left_out]:
+            if to := [target for target in route.to if target.backend not in self.left_out]:
                 routes.append(route if len(to) == len(route.to) else route.model_copy(update={"to": to}))
                 route_positions.append(position)
                 continue

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -19,6 +18,10 @@ from pydantic import (
 
 from router.config.jepa import said_by_environment
 from router.config.secret import Secret
+from router.config.states import States
+from router.config.target import Targets
+from router.config.written import Count, Duration, seconds, word
+from router.config.written import Strict as _Strict
 
 __all__ = [
     "Accept",
@@ -47,46 +50,10 @@ Accept = Literal["not_empty", "json", "tools", "code"]
 """`json`: where JSON was asked for, it parses and fits the schema; `tools`: calls name an offered tool and their
 arguments parse; `code`: blocks of Python and JSON parse."""
 
-_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$")
-_UNITS = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def seconds(value: Any) -> float:
-    """`30`, `30s`, `500ms`, `5m`, `1h`, `2d` as seconds. Raises ValueError."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
-    elif isinstance(value, str) and (match := _DURATION.match(value)):
-        number = float(match[1]) * _UNITS[match[2]]
-    else:
-        raise ValueError("a duration is a number of seconds or like 500ms, 30s, 5m, 1h, 2d")
-    if number < 0:
-        raise ValueError("a duration is not negative")
-    return number
-
-
-def _count(value: Any) -> Any:
-    """`32768` or `32k` (1k = 1000) as a whole number; anything else is left for pydantic to refuse."""
-    if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmM]?)\s*", value)):
-        return int(float(match[1]) * {"": 1, "k": 1000, "m": 1_000_000}[match[2].lower()])
-    return value
-
-
-def _word(value: Any) -> Any:
-    """A text, or a whole number as one."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
 
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
-
-# What an editor accepts: the written forms above, and a text with `${NAME}` whose value is only known later.
-_VARIABLE = r"\$\{"
-_DURATION_SCHEMA = {"type": ["number", "string"], "minimum": 0, "pattern": f"{_DURATION.pattern}|{_VARIABLE}"}
-_COUNT_SCHEMA = {"type": ["integer", "string"], "minimum": 0, "pattern": rf"^\d+(\.\d+)?[kKmM]?$|{_VARIABLE}"}
-_NAMES_SCHEMA = {
-    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
-}
 
 _ACCEPT_SCHEMA = {
     "anyOf": [
@@ -94,14 +61,6 @@ _ACCEPT_SCHEMA = {
         {"type": "array", "items": {"enum": list(get_args(Accept))}, "minItems": 1},
     ],
 }
-
-Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema(_DURATION_SCHEMA)]
-Count = Annotated[int, BeforeValidator(_count), Field(ge=0), WithJsonSchema(_COUNT_SCHEMA)]
-Names = Annotated[list[str], BeforeValidator(_as_list), WithJsonSchema(_NAMES_SCHEMA)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Timeouts(_Strict):
@@ -335,7 +294,7 @@ class Cache(_Strict):
     streams: bool = Field(True, description="false: streams are neither answered from the cache nor kept")
     tool_turns: bool = Field(False, description="true: turns that bring tool results, too")
     sampled: bool = Field(False, description="true: requests that set a temperature above 0, too")
-    revision: Annotated[str, BeforeValidator(_word), WithJsonSchema({"type": ["string", "integer"]})] = Field(
+    revision: Annotated[str, BeforeValidator(word), WithJsonSchema({"type": ["string", "integer"]})] = Field(
         "",
         description="another word here makes all that was kept before a miss, as when the model behind a name is new",
     )
@@ -355,8 +314,14 @@ class Route(_Strict):
 
     name: str = Field("", description="shown in headers, traces and metrics; left out: `route 1`, by its position")
     when: dict[str, Any] = Field(default_factory=dict, description="conditions; all must hold; left out: always")
-    to: Names = Field(
+    to: Targets = Field(
         min_length=1, description="backends in order: the next one when the first is down, full or does not fit"
+    )
+    choice: Literal["order", "weighted", "least_busy", "sticky"] = Field(
+        "order",
+        description="how the backends are ordered that can take a request; order: as they are listed; weighted: each "
+        "gets its share; least_busy: fewest requests for each of its slots, then the faster; sticky: a conversation "
+        "stays where the KV cache is warm for it",
     )
     private: bool = Field(False, description="only backends that keep what they are sent private")
     set: dict[str, Any] = Field(
@@ -386,6 +351,11 @@ class Route(_Strict):
         None, description="keep answers for equal requests: a duration, or a mapping with `ttl`; left out: nothing is"
     )
 
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """The names in `to`."""
+        return tuple(target.backend for target in self.to)
+
 
 class Expect(_Strict):
     """What a test of the rules expects; what is left out is not looked at."""
@@ -406,6 +376,9 @@ class Case(_Strict):
     headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers of the request")
     key: str | None = Field(None, description="alias of the client key")
     at: str | None = Field(None, description="local time the request comes at, for `time` conditions: 2026-11-21T23:00")
+    given: States = Field(
+        default_factory=dict, description="the state that backends are in; left out: just started, up and idle"
+    )
     expect: Expect = Field(description="what must come of it")
 
 

@@ -214,6 +214,8 @@ def _pick(annotation: Any, data: Any) -> Any:
     """Out of Annotated and unions: for backends by their kind, else the model or container among the members."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
+    if get_origin(annotation) is list and isinstance(data, dict):
+        return _pick(get_args(annotation)[0], data)  # one that may stand without the list around it
     if get_origin(annotation) not in (Union, types.UnionType):
         return annotation
     members = [_pick(member, data) for member in get_args(annotation)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from router.request.content import Conversation, dialect_of
 from router.request.envelope import Envelope
 from router.request.harness import HARNESSES, name_of
 from router.request.language import language_of
+from router.request.prefix import prefixes
 from router.request.task import TASKS, task_of
 from router.request.tokens import prompt_tokens
 
@@ -18,7 +19,7 @@ __all__ = ["HARNESSES", "NAMES", "TASKS", "Signals"]
 
 NAMES = (
     "model", "path", "dialect", "header", "harness", "key", "task", "image", "audio", "file", "tools", "tool_loop",
-    "tokens", "max_tokens", "turns", "stream", "json", "language", "text", "system", "time",
+    "tokens", "max_tokens", "turns", "stream", "json", "language", "text", "system", "time", "backend",
 )  # fmt: skip
 """The signals that can stand in `when:`."""
 
@@ -43,7 +44,10 @@ class Signals:
     A slot is empty until its signal is asked for: then Python calls `__getattr__`, once; later the slot answers.
     """
 
-    __slots__ = (*(name for name in NAMES if name != "header"), "conversation", "envelope", "now", "session")
+    __slots__ = (
+        *(name for name in NAMES if name != "header"),
+        *("conversation", "envelope", "now", "prefixes", "session"),
+    )
 
     envelope: Envelope
     now: datetime | None
@@ -78,8 +82,13 @@ class Signals:
     system: str
     time: datetime
     """Local time of the request."""
+    backend: Mapping[str, Any]
+    """What is known of each backend right now, by name (`config.facts.Facts`): given by who decides, as no request
+    tells it; empty where nobody has."""
     session: str
     """Equal for all requests of one conversation, as far as the client lets it be known."""
+    prefixes: tuple[bytes, ...]
+    """Digests of the conversation's growing beginnings, shortest first."""
 
     def __init__(self, envelope: Envelope, now: datetime | None = None):
         self.envelope = envelope
@@ -99,8 +108,8 @@ class Signals:
         return None if value == "\0" else value
 
     def as_dict(self) -> dict[str, Any]:
-        """Every signal but `header` under its name, as JSON has it: tools as a list, time in ISO 8601."""
-        values = {name: getattr(self, name) for name in NAMES if name != "header"}
+        """Every signal but `header` and `backend` under its name, as JSON has it: tools as a list, time in ISO 8601."""
+        values = {name: getattr(self, name) for name in NAMES if name not in ("header", "backend")}
         values["tools"] = list(self.tools)
         values["time"] = self.time.isoformat(timespec="seconds")
         values["session"] = self.session
@@ -221,5 +230,7 @@ _COMPUTE: dict[str, Callable[[Signals], Any]] = {
     "text": lambda signals: signals.conversation.text,
     "system": lambda signals: signals.conversation.system,
     "time": lambda signals: signals.now or datetime.now(),
+    "backend": lambda signals: {},
     "session": _session,
+    "prefixes": lambda signals: prefixes(signals.envelope.data, signals.conversation),
 }

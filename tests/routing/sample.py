@@ -14,6 +14,7 @@ from router.request.envelope import Envelope, Headers
 from router.request.signals import Signals
 from router.routing.conditions import Condition, compile_when
 from router.routing.plan import Plan, compile_plan
+from router.telemetry.load import Load
 
 CHAT = "/v1/chat/completions"
 SATURDAY_NIGHT = datetime(2026, 11, 21, 23, 0)
@@ -78,6 +79,23 @@ def facts(**changes: dict[str, Any]) -> dict[str, Facts]:
         for field, value in fields.items():
             setattr(known[name], field, value)
     return known
+
+
+class Still(Load):
+    """A load whose figures are said; its clock stands still until it is set."""
+
+    def __init__(self, parallel: int | None = None, busy: int = 0, waiting: int = 0, eldest: float = 0.0):
+        self.now = 1000.0
+        super().__init__(parallel, 64, lambda: self.now)
+        self.busy, self._queued, self._eldest = busy, waiting, eldest
+
+    @property
+    def waiting(self) -> int:
+        return self._queued
+
+    @property
+    def eldest(self) -> float:
+        return self._eldest
 
 
 def tools(*names: str) -> list[dict[str, Any]]:
