@@ -19,6 +19,7 @@ from router.cache.visit import Visit
 from router.cache.wish import FIELD, without_wish
 from router.refusal import Refusal
 from router.relay import relay
+from router.request.credentials import without_keys
 from router.request.edit import REMOVE, edit
 from router.request.envelope import Envelope
 from router.request.images import without_images
@@ -59,7 +60,7 @@ async def travel(
     decision = decide(box, state, signals)
     record.decided = perf_counter()
     record.route, record.stream, record.harness = decision.route, signals.stream, signals.harness
-    record.rejected = decision.rejected
+    record.rejected, record.private = decision.rejected, decision.private
     if record.trace is not None:
         record.trace.asked(envelope.data, signals.model, signals.session, decision.private)
     order = decision.order
@@ -71,6 +72,8 @@ async def travel(
         record.backend, record.model = name, _model_for(state, signals, backend) or signals.model
         attempt = Attempt(name, model=record.model)
         call = prepare(state, envelope, signals, decision, backend, upload)
+        if backend.takes_client_key:
+            call.credentials = box.keyring.keys.passed(envelope.headers.raw, envelope.grant)
         visit = _visit(box, state, signals, decision, backend, call, record)
         last = name is order[-1] or (upload is not None and upload.touched)
         hide_usage = _hides_usage(envelope, signals)
@@ -119,7 +122,7 @@ def prepare(
         [header for header in envelope.headers.raw if header[0] not in NOT_PASSED_ON],
         signals.stream,
         envelope.method,
-        envelope.query,
+        without_keys(envelope.query) if envelope.query else b"",
     )
     if upload is not None:
         call.body, call.length = upload.toward(_model_for(state, signals, backend))
@@ -155,9 +158,14 @@ def _visit(
     settings = decision.settings
     if settings is None or settings.cache is None:
         return None
+    if call.credentials:  # what one client's own key buys is not for another
+        record.cache = "bypass"
+        return None
     private = decision.private or state.rulebook.rules.backends[backend.name].private is True
     similar = settings.cache.similar
     embedder = state.backends.get(similar.backend) if similar is not None else None
+    if embedder is not None and decision.private and not embedder.facts.private:
+        embedder = None  # it would read the question
     return box.cache.visit(settings.cache, decision.route, private, signals, backend, call, record, embedder)
 
 
@@ -234,7 +242,7 @@ def _failed(record: Record, attempt: Attempt, reason: str, message: str, retry_a
         record.attempts.append(attempt)
     attempt.reason, attempt.message, attempt.retry_after = reason, message, retry_after
     # The line of the request tells the reason. The words may be a provider's, and repeat what was asked.
-    log.debug("%s failed: %s", attempt.backend, message)
+    log.debug("%s failed: %s", attempt.backend, reason if record.private else message)
 
 
 def _no_candidate(state: State, decision: Decision) -> Refusal:
@@ -250,6 +258,8 @@ def _no_candidate(state: State, decision: Decision) -> Refusal:
     whose = "it" if decision.named else f'any backend of route "{decision.route}"'
     message = f"this request cannot go to {whose}: {told}"
     gates = {candidate.gate for candidate in decision.candidates}
+    if gates == {"key"}:
+        return Refusal(403, message, code="key_not_allowed")
     if "health" in gates:
         return Refusal(503, message, code="no_backend", retry_after=5)
     return Refusal(400, message, code="context_length_exceeded" if gates == {"context"} else "no_backend")

@@ -39,7 +39,8 @@ class BackendError(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """One request on its way to one backend. Secrets and hop-by-hop headers of the client are already gone."""
+    """One request on its way to one backend. Hop-by-hop headers and the client's secrets are already gone, but for what
+    stands in `credentials`."""
 
     path: str
     """Canonical, `/v1/…`."""
@@ -56,6 +57,8 @@ class Call:
     """Bytes of an iterator body, where known."""
     queued: float = 0.0
     """Seconds it waited for a slot; told by the backend."""
+    credentials: RawHeaders = field(default_factory=list)
+    """Headers with the client's own key, for a backend that takes it."""
 
 
 class Answer(ABC):
@@ -133,6 +136,8 @@ class Backend(ABC):
     """Of a model in process: what it has computed."""
     asks_usage: bool = True
     """Takes `stream_options.include_usage`."""
+    takes_client_key: bool = False
+    """It is sent the key that the client sent (`pass_key`)."""
     slots: Slots
     """Its queue."""
 

@@ -10,6 +10,8 @@ import threading
 import types
 from typing import Any
 
+from router.backends.litellm_fence import fence
+
 __all__ = ["library"]
 
 _ENVIRONMENT = {
@@ -18,6 +20,8 @@ _ENVIRONMENT = {
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
     # Anything but this makes it read a `.env` file from wherever the server was started.
     "LITELLM_MODE": "PRODUCTION",
+    # It downloads no pictures for clients: see litellm_fence.py, which is about all that it fetches.
+    "MAX_IMAGE_URL_DOWNLOAD_SIZE_MB": "0",
 }
 _QUIET = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 _NO_URLS = ("httpx", "httpcore", "openai")
@@ -47,6 +51,7 @@ def _import() -> Any:
         _hush()  # again: the import puts handlers of its own
         _without_gateway()
         _settle(litellm)
+        fence(litellm)
         _warm(litellm)
     finally:
         # What was imported stays until the end: taken out of the collector's sight, or each full collection would

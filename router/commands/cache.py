@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from router.cache.address import parse_address
 from router.cache.store import Stats, StoreError
-from router.settings import Settings
+from router.settings import Settings, faults
 
 __all__ = ["arguments", "run"]
 
@@ -33,7 +33,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="ask this running proxy, and not Redis (default without REDIS_URL: http://127.0.0.1:4000)",
     )
-    parser.add_argument("--key", metavar="KEY", help="client key for the proxy (default: the first of SIGNALBOX_KEYS)")
+    parser.add_argument(
+        "--key",
+        metavar="KEY",
+        help="admin key of the proxy (default: SIGNALBOX_ADMIN_KEY, else the first of SIGNALBOX_KEYS)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        print(error.errors()[0]["msg"].removeprefix("Value error, "), file=sys.stderr)
+        print(faults(error), file=sys.stderr)
         return 2
     try:
         if settings.redis_url is not None and not args.proxy:
@@ -88,7 +92,7 @@ def _proxy(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
     query = f"?route={quote(args.route, safe='')}" if args.route is not None and args.what == "clear" else ""
     method = "DELETE" if args.what == "clear" else "GET"
     request = urllib.request.Request(f"{base}/api/cache{query}", method=method)
-    own = next(iter(settings.keys.values()), None)
+    own = settings.admin_key or next(iter(settings.keys.values()), None)
     key = args.key or (own.get_secret_value() if own is not None else None)
     if key is not None:
         request.add_header("authorization", f"Bearer {key}")

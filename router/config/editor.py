@@ -25,6 +25,7 @@ def schema() -> dict[str, Any]:
         "description": "Conditions that must all hold; left out: always.",
     }
     _bare_duration(definitions_here)
+    _bare_key(made)
     _gguf_path(definitions_here["GgufBackend"])
     backends = made["properties"]["backends"]["additionalProperties"]
     # `oneOf` with a discriminator would demand `kind`, which is http when left out.
@@ -64,6 +65,12 @@ def _bare_duration(models: dict[str, Any]) -> None:
     """`cache: 1h` says the `ttl` alone."""
     cache = models["Route"]["properties"]["cache"]
     cache["anyOf"] = [dict(models["Cache"]["properties"]["ttl"]), {"$ref": cache.pop("$ref")}]
+
+
+def _bare_key(rules: dict[str, Any]) -> None:
+    """`keys: {me: sha256:…}` says the `key` alone."""
+    keys = rules["properties"]["keys"]
+    keys["additionalProperties"] = {"anyOf": [{"type": "string"}, keys["additionalProperties"]]}
 
 
 def _gguf_path(model: dict[str, Any]) -> None:
