@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from router.backends.contract import Answer, Backend, BackendError, Call
 from router.backends.probe import Prober
-from router.backends.scrub import Scrubber, sounds_secret
+from router.backends.scrub import Scrubber
 from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import HttpBackend as Spec
 from router.config.secret import reveal
-from router.request.credentials import CREDENTIALS
+from router.request.credentials import CREDENTIALS, sounds_secret
 from router.wire.client import Limits, Origin, Pool, Response, WireError
 
 __all__ = ["HttpBackend"]

@@ -13,11 +13,12 @@ from router.backends.litellm_chunks import DONE, body, event
 from router.backends.litellm_errors import Redactor, backend_error
 from router.backends.litellm_library import library
 from router.backends.litellm_request import FIELDS, arguments, refuse_unsendable, speaks_openai
-from router.backends.scrub import Scrubber, sounds_secret
+from router.backends.scrub import Scrubber
 from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import LitellmBackend as Spec
 from router.config.secret import reveal
+from router.request.credentials import sounds_secret
 
 __all__ = ["LitellmBackend"]
 

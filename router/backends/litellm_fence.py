@@ -23,7 +23,7 @@ def fence(litellm: Any) -> None:
     from litellm.llms.gigachat import file_handler
 
     def refuse(url: str, *_: Any, **__: Any) -> NoReturn:
-        raise litellm.BadRequestError(NOT_FETCHED, model="", llm_provider="")
+        raise litellm.ImageFetchError(NOT_FETCHED)  # of all kinds the one that is not tried again
 
     async def refuse_later(url: str, *_: Any, **__: Any) -> NoReturn:
         refuse(url)

@@ -20,8 +20,6 @@ _ENVIRONMENT = {
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
     # Anything but this makes it read a `.env` file from wherever the server was started.
     "LITELLM_MODE": "PRODUCTION",
-    # It downloads no pictures for clients: see litellm_fence.py, which is about all that it fetches.
-    "MAX_IMAGE_URL_DOWNLOAD_SIZE_MB": "0",
 }
 _QUIET = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 _NO_URLS = ("httpx", "httpcore", "openai")

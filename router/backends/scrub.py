@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-__all__ = ["Scrubber", "sounds_secret"]
+__all__ = ["Scrubber"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -19,14 +19,6 @@ SHORTEST = 8
 secret by hiding every word that contains them."""
 SHORTEST_IN_ANSWERS = 16
 """The same for answers: keys of clouds have 32 and more, and `lm-studio` may be what an answer is about."""
-
-_WORDS = ("key", "token", "secret", "password", "credential", "authorization", "cookie")
-
-
-def sounds_secret(name: str) -> bool:
-    """Does this name, of a header or a variable, promise a secret?"""
-    lowered = name.lower()
-    return any(word in lowered for word in _WORDS)
 
 
 class Scrubber:

@@ -13,6 +13,7 @@ from operator import attrgetter, or_
 from typing import Any
 
 from router.config.problems import Place, Problem, did_you_mean
+from router.request.credentials import sounds_secret
 from router.request.signals import HARNESSES, NAMES, TASKS, Signals
 from router.routing import values
 from router.routing.matches import Flag, Match, Tools, Words
@@ -30,10 +31,8 @@ COST = {name: rank for rank, name in enumerate(CHEAP_FIRST)}
 DIALECTS = ("openai", "responses", "anthropic")
 GROUPS = ("any", "all", "not")
 LIVE = ("backend", "budget")
-SECRET_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "x-auth-token"}
-)
-"""Their values are not shown in a trace."""
+HIDDEN = "(not shown)"
+"""Stands in a trace for the values of headers that sound secret, and for what a rule wants them to be."""
 
 READERS: dict[str, Reader] = {
     "model": values.word,
@@ -259,6 +258,7 @@ def _judged(term: Term, signals: Signals) -> dict[str, Any]:
         signal, wanted, found = term.signal, term.wanted, _found(term, signals)
         if term.header is not None:
             found = {term.header: found}
+            wanted = dict.fromkeys(wanted, HIDDEN) if _is_hidden(term) else wanted
     else:
         inner = term.term if isinstance(term, Not) else term
         signal, wanted = ("not" if isinstance(term, Not) else "any"), _told(inner)
@@ -276,8 +276,8 @@ def _leaves(term: Term) -> Iterator[Leaf]:
 
 def _found(leaf: Leaf, signals: Signals) -> Any:
     value = leaf.read(signals)
-    if leaf.header in SECRET_HEADERS and value is not None:
-        return "(not shown)"
+    if value is not None and leaf.header is not None and sounds_secret(leaf.header):
+        return HIDDEN
     if isinstance(leaf.match, Tools):
         return list(value) if leaf.match.names.exact or leaf.match.names.globs else len(value)
     if leaf.signal == "time":
@@ -287,10 +287,19 @@ def _found(leaf: Leaf, signals: Signals) -> Any:
     return value
 
 
+def _is_hidden(leaf: Leaf) -> bool:
+    """It holds a secret header against more than being there."""
+    return leaf.header is not None and sounds_secret(leaf.header) and not isinstance(_of_header(leaf), bool)
+
+
+def _of_header(leaf: Leaf) -> Any:
+    return next(iter(leaf.wanted.values()))
+
+
 def _told(term: Term) -> str:
     """A term in words: `task title or summary; or tokens < 2000`."""
     if isinstance(term, Leaf):
-        wanted = next(iter(term.wanted.values())) if term.header else term.wanted
+        wanted = term.wanted if not term.header else HIDDEN if _is_hidden(term) else _of_header(term)
         several = wanted if isinstance(wanted, list) else [wanted]
         return f"{term.label} {' or '.join(str(w).lower() if isinstance(w, bool) else str(w) for w in several)}"
     if isinstance(term, Not):
