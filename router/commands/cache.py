@@ -97,7 +97,7 @@ def _proxy(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
     if key is not None:
         request.add_header("authorization", f"Bearer {key}")
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        with urllib.request.build_opener(_Straight).open(request, timeout=PATIENCE) as answer:
             told: dict[str, Any] = json.load(answer)
     except urllib.error.HTTPError as error:
         message = json.loads(error.read() or b"{}").get("error", {}).get("message", error.reason)
@@ -111,6 +111,13 @@ def _proxy(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
                 share = told[part]["routes"].get(args.route, {"entries": 0, "bytes": 0})
                 told[part].update(share, routes={args.route: share})
     return told
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the key would go along."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """None: the redirect is an error."""
 
 
 def _reachable(host: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -15,7 +16,7 @@ import pytest
 
 from tests.prometheus import prometheus
 from tests.signalbox import Signalbox, ask, post, signalbox
-from tests.upstream import Upstream, upstream
+from tests.upstream import Request, Upstream, respond, upstream
 
 CHAT = "/v1/chat/completions"
 ADMIN = "the-key-of-the-admin"
@@ -178,6 +179,8 @@ def test_on_loopback_the_pages_are_as_open_as_the_doors(path: str, proxy: Signal
     assert proxy.get(path)[0] == 401
     for key, status in (("the-key-that-is-free", 200), (SAID["LIMITED"], 401), ("nobodys", 401)):
         assert ask(proxy, "GET", path, headers={"authorization": f"Bearer {key}"})[0] == status
+        password = base64.b64encode(f":{key}".encode()).decode()
+        assert ask(proxy, "GET", path, headers={"authorization": f"Basic {password}"})[0] == status
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +216,19 @@ def test_commands_that_talk_to_a_proxy_send_the_admin_key(reachable: Signalbox) 
     told = {"SIGNALBOX_PORT": str(reachable.port), "SIGNALBOX_KEYS": "free:the-key-that-is-free"}
     assert "401" in cli(reachable, "cache", "stats", **told).stderr
     assert "memory" in cli(reachable, "cache", "stats", SIGNALBOX_ADMIN_KEY=ADMIN, **told).stdout
+
+
+def test_commands_follow_no_redirect_with_the_admin_key(reachable: Signalbox) -> None:
+    with upstream() as thief, upstream() as other:
+
+        async def redirect(request: Request, writer: asyncio.StreamWriter) -> None:
+            respond(writer, 302, {}, f"location: {thief.url}/take\r\n")
+
+        other.play = redirect
+        told = cli(reachable, "cache", "stats", "--proxy", other.url, SIGNALBOX_ADMIN_KEY=ADMIN)
+        assert told.returncode == 1 and "302" in told.stderr
+        assert other.requests[0].headers["authorization"] == f"Bearer {ADMIN}"
+        assert thief.requests == []
 
 
 def test_prometheus_scrapes_with_the_admin_key(reachable: Signalbox) -> None:
