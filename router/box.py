@@ -14,13 +14,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from router.accounts.bills import Bills
-from router.accounts.keys import Keys
+from router.accounts.keyring import Keyring
 from router.accounts.ledger import Ledger, data_dir
 from router.attempts.retry import Budget
 from router.backends.contract import Backend
 from router.backends.registry import build
 from router.cache.cache import Cache
 from router.config.facts import Facts
+from router.config.known import is_loopback_host
 from router.config.problems import RulesError
 from router.config.provider import provider_of, server_of
 from router.config.watch import Watcher
@@ -67,7 +68,7 @@ class Box:
 
     settings: Settings
     rulebook: Rulebook
-    keys: Keys = field(init=False)
+    keyring: Keyring = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
     ledger: Ledger | None = None
     """None before `open`, and where it cannot be written."""
@@ -90,7 +91,8 @@ class Box:
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.keys = Keys({alias: key.get_secret_value() for alias, key in self.settings.keys.items()})
+        keys = {alias: key.get_secret_value() for alias, key in self.settings.keys.items()}
+        self.keyring = Keyring(keys, closed=not is_loopback_host(self.settings.host.strip("[]")))
         self.cache = self._cache()
         self.retries = Budget(self.metrics.unretried.add)
         self.metrics.add(*gauges(self))
@@ -104,6 +106,8 @@ class Box:
         self.state = self._state(self.rulebook, {})
         await self.cache.open(self.rulebook.rules)
         self.ledger = await asyncio.to_thread(self._open_ledger)
+        self.keyring.take(self.rulebook.rules.keys)
+        await self.keyring.open(data_dir(self.settings.data_dir))
         await self.workers.open()
         self.spans = await asyncio.to_thread(open_spans, self._provider)
         for backend in self.state.backends.values():
@@ -119,6 +123,7 @@ class Box:
         """Stop watching, close the backends."""
         for task in self._tasks:
             task.cancel()
+        self.keyring.close()
         for backend in self.state.backends.values():
             await backend.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
@@ -142,6 +147,7 @@ class Box:
             await backend.start()
         await self.cache.open(rulebook.rules)
         self.state, self.rulebook, self.reloaded = state, rulebook, time.time()
+        self.keyring.take(rulebook.rules.keys)
         for name, backend in old.items():
             if state.backends.get(name) is not backend:
                 task = asyncio.create_task(backend.close())

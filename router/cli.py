@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "check rules files; every fault with line, column and a hint",
     "test": "run the tests that stand in rules files",
     "explain": "show where a request would go, and why, without sending it",
+    "keys": "make, list and revoke client keys",
     "spend": "what was spent, by model, route, backend, key, harness or day",
     "extras": "print the optional parts (gguf) that the rules need installed",
     "cache": "show what is cached, or forget it",

@@ -58,7 +58,7 @@ async def travel(
     decision = decide(box, state, signals)
     record.decided = perf_counter()
     record.route, record.stream, record.harness = decision.route, signals.stream, signals.harness
-    record.rejected = decision.rejected
+    record.rejected, record.private = decision.rejected, decision.private
     if record.trace is not None:
         record.trace.asked(envelope.data, signals.model, signals.session, decision.private)
     if not decision.order:
@@ -91,9 +91,14 @@ def _visit(
     settings = decision.settings
     if settings is None or settings.cache is None:
         return None
+    if call.credentials:  # what one client's own key buys is not for another
+        record.cache = "bypass"
+        return None
     private = decision.private or state.rulebook.rules.backends[backend.name].private is True
     similar = settings.cache.similar
     embedder = state.backends.get(similar.backend) if similar is not None else None
+    if embedder is not None and decision.private and not embedder.facts.private:
+        embedder = None  # it would read the question
     return box.cache.visit(settings.cache, decision.route, private, signals, backend, call, record, embedder)
 
 
@@ -173,6 +178,8 @@ class Trip:
         attempt = Attempt(name, model=model_for(self.state, self.signals, backend) or self.signals.model)
         record.backend, record.model = name, attempt.model
         call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload)
+        if backend.takes_client_key:
+            call.credentials = self.box.keyring.keys.passed(self.envelope.headers.raw, self.envelope.grant)
         visit = _visit(self.box, self.state, self.signals, self.decision, backend, call, record)
         judge = self._judge(name)
         if visit is not None:
@@ -332,7 +339,7 @@ def _failed(record: Record, attempt: Attempt, failure: Failure) -> Failure:
         record.attempts.append(attempt)
     attempt.reason, attempt.message, attempt.retry_after = failure.reason, failure.message, failure.retry_after
     # The line of the request tells the reason. The words may be a provider's, and repeat what was asked.
-    log.debug("%s failed: %s", attempt.backend, failure.message)
+    log.debug("%s failed: %s", attempt.backend, failure.reason if record.private else failure.message)
     return failure
 
 
@@ -349,6 +356,8 @@ def _no_candidate(state: State, decision: Decision) -> Refusal:
     whose = "it" if decision.named else f'any backend of route "{decision.route}"'
     message = f"this request cannot go to {whose}: {told}"
     gates = {candidate.gate for candidate in decision.candidates}
+    if gates == {"key"}:
+        return Refusal(403, message, code="key_not_allowed")
     if "health" in gates:
         return Refusal(503, message, code="no_backend", retry_after=5)
     return Refusal(400, message, code="context_length_exceeded" if gates == {"context"} else "no_backend")

@@ -7,6 +7,7 @@ from typing import Any
 from router.backends.contract import Backend, Call
 from router.box import State
 from router.cache.wish import FIELD, without_wish
+from router.request.credentials import without_keys
 from router.request.edit import REMOVE, edit
 from router.request.envelope import Envelope
 from router.request.images import without_images
@@ -40,7 +41,7 @@ def prepare(
         [header for header in envelope.headers.raw if header[0] not in NOT_PASSED_ON],
         signals.stream,
         envelope.method,
-        envelope.query,
+        without_keys(envelope.query) if envelope.query else b"",
     )
     if upload is not None:
         call.body, call.length = upload.toward(model_for(state, signals, backend))

@@ -94,19 +94,33 @@ def open_stream(proxy: Signalbox) -> Iterator[http.client.HTTPResponse]:
 
 
 @contextmanager
-def signalbox(rules: str, *arguments: str, ready: bool = True, **environment: str) -> Iterator[Signalbox]:
-    """Started with these rules and ended with SIGTERM; its log must hold no traceback."""
+def signalbox(
+    rules: str, *arguments: str, ready: bool = True, under: tuple[str, ...] = (), **environment: str
+) -> Iterator[Signalbox]:
+    """Started with these rules, `under` another program if there is to be one, and ended with SIGTERM; its log must
+    hold no traceback."""
     with tempfile.TemporaryDirectory() as folder:
         path, log, port = Path(folder, "rules.yaml"), Path(folder, "log"), free_port()
         path.write_text(rules)
-        command = [sys.executable, "-m", "router.cli", "serve", "--rules", str(path), "--port", str(port), *arguments]
+        command = [
+            *under,
+            sys.executable,
+            "-m",
+            "router.cli",
+            "serve",
+            "--rules",
+            str(path),
+            "--port",
+            str(port),
+            *arguments,
+        ]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALBOX_", "REDIS_"))}
         clean["SIGNALBOX_DATA_DIR"] = folder
         with log.open("wb") as sink:
             process = subprocess.Popen(command, stdout=sink, stderr=sink, env={**clean, **environment})
         proxy = Signalbox(port, path, process, log)
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while True:
                 try:
                     proxy.get("/health")

@@ -40,7 +40,8 @@ class BackendError(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """One request on its way to one backend. Secrets and hop-by-hop headers of the client are already gone."""
+    """One request on its way to one backend. Hop-by-hop headers and the client's secrets are already gone, but for what
+    stands in `credentials`."""
 
     path: str
     """Canonical, `/v1/…`."""
@@ -57,6 +58,8 @@ class Call:
     """Bytes of an iterator body, where known."""
     queued: float = 0.0
     """Seconds it waited for a slot; told by the backend."""
+    credentials: RawHeaders = field(default_factory=list)
+    """Headers with the client's own key, for a backend that takes it."""
 
 
 class Answer(ABC):
@@ -136,6 +139,8 @@ class Backend(ABC):
     """Takes `stream_options.include_usage`."""
     first_content: float | None = None
     """Seconds within which the first content of a stream must come; None: as long as it takes."""
+    takes_client_key: bool = False
+    """It is sent the key that the client sent (`pass_key`)."""
     slots: Slots
     """Its queue."""
     circuit: Circuit | None = None

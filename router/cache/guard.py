@@ -110,7 +110,8 @@ class GuardedRedis(Store):
             return otherwise
 
     async def _patiently(self, operation: Callable[[RedisServer], Awaitable[T]]) -> T:
-        assert self._server is not None
+        if self._server is None:
+            raise StoreError("no route has a cache, so Redis is not connected to")
         try:
             async with asyncio.timeout(PATIENCE):
                 return await operation(self._server)

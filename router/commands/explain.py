@@ -5,16 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sqlite3
 import sys
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from router.accounts.key_table import KeyTable
+from router.accounts.ledger import data_dir
 from router.commands.recorded import Recorded, local_time, read_recorded
+from router.config.client_keys import grants
+from router.config.grant import Grant
 from router.config.problems import RulesError
+from router.config.schema import Rules
 from router.request.signals import Signals
 from router.routing.explain import explain
 from router.routing.printout import Style, printout
 from router.routing.rulebook import open_rules
+from router.settings import Settings
 
 __all__ = ["arguments", "run"]
 
@@ -44,12 +53,24 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    told = explain(rulebook.plan, Signals(recorded.envelope(args.key), now), rulebook.facts)
+    envelope = recorded.envelope(args.key, granted(args.key, rulebook.rules) if args.key else None)
+    told = explain(rulebook.plan, Signals(envelope, now), rulebook.facts)
     if args.json:
         print(json.dumps(told, indent=2))
     else:
         print(printout(rulebook.plan, told, Style.of(sys.stdout)), end="")
     return 0
+
+
+def granted(alias: str, rules: Rules) -> Grant | None:
+    """What the key with this alias may do: by the rules, else by the ledger."""
+    if alias in rules.keys:
+        return grants(rules.keys).get(alias)
+    try:
+        rows = KeyTable(data_dir(Settings().data_dir)).rows()
+    except (ValidationError, OSError, ValueError, sqlite3.Error):
+        return None
+    return next((row.key.grant for row in rows if row.key.alias == alias and row.revoked is None), None)
 
 
 def _recorded(args: argparse.Namespace) -> Recorded:

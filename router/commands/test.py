@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from router.commands.recorded import Recorded, read_recorded
+from router.config.client_keys import grants
+from router.config.grant import Grant
 from router.config.load import packaged, rules_file
 from router.config.problems import Problem, RulesError
 from router.config.schema import Case
@@ -61,9 +63,10 @@ def run(args: argparse.Namespace) -> int:
 
 def failures(rulebook: Rulebook, folder: Path, style: Style) -> Iterator[Failure]:
     """The tests of these rules that fail. Files they name are looked for from `folder`; nothing is sent."""
+    limits = grants(rulebook.rules.keys)
     for position, case in enumerate(rulebook.rules.tests):
         try:
-            signals = _signals(case, folder)
+            signals = _signals(case, folder, limits.get(case.key or ""))
         except (OSError, ValueError) as error:
             fault = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
             yield Failure(position, case, fault=fault)
@@ -124,7 +127,7 @@ def _where(failure: Failure, rulebook: Rulebook) -> str:
     return f"{placed.file}:{placed.line}: "
 
 
-def _signals(case: Case, folder: Path) -> Signals:
+def _signals(case: Case, folder: Path, grant: Grant | None) -> Signals:
     """Raises OSError or ValueError when the request is in a file that cannot be read."""
     file = case.request.get("file") if len(case.request) == 1 else None
     in_file = isinstance(file, str)
@@ -133,7 +136,7 @@ def _signals(case: Case, folder: Path) -> Signals:
         recorded.path = case.path
     recorded.headers = {**recorded.headers, **case.headers}
     now = datetime.fromisoformat(case.at) if case.at is not None else None
-    return Signals(recorded.envelope(case.key), now)
+    return Signals(recorded.envelope(case.key, grant), now)
 
 
 def _differences(case: Case, signals: Signals, decision: Decision) -> Iterator[Difference]:

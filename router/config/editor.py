@@ -27,6 +27,7 @@ def schema() -> dict[str, Any]:
     }
     _bare_duration(definitions_here)
     _bare_words(definitions_here)
+    _bare_key(made)
     _gguf_path(definitions_here["GgufBackend"])
     backends = made["properties"]["backends"]["additionalProperties"]
     # `oneOf` with a discriminator would demand `kind`, which is http when left out.
@@ -76,6 +77,12 @@ def _bare_words(models: dict[str, Any]) -> None:
     del to["type"]
     to["anyOf"] = [*one, several]
     given["additionalProperties"] = {"anyOf": [{"enum": list(STATES)}, given["additionalProperties"]]}
+
+
+def _bare_key(rules: dict[str, Any]) -> None:
+    """`keys: {me: sha256:…}` says the `key` alone."""
+    keys = rules["properties"]["keys"]
+    keys["additionalProperties"] = {"anyOf": [{"type": "string"}, keys["additionalProperties"]]}
 
 
 def _gguf_path(model: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from router.config import catalogue
 from router.config.known import is_private
 from router.config.problems import Place, Problem, did_you_mean
-from router.config.schema import Cache, Case, Route, Rules
+from router.config.schema import Cache, Case, HttpBackend, Route, Rules
 
 __all__ = ["AUTO", "Names", "problems"]
 
@@ -35,6 +35,7 @@ class Names:
 def problems(rules: Rules, names: Names) -> list[Problem]:
     """Every fault of reference, with places as in the file."""
     found = list(_of_the_whole(rules, names))
+    found += _of_passed_keys(rules)
     found += _of_aliases(rules, names)
     for index, route in zip(names.routes, rules.routes, strict=True):
         found += _of_route(route, index, rules, names)
@@ -55,6 +56,13 @@ def _of_the_whole(rules: Rules, names: Names) -> Iterator[Problem]:
     if AUTO in names.backends:
         message = "a backend cannot be called `auto`: that name leaves the choice to the routes"
         yield Problem(message, ("backends", AUTO), "choose another name")
+
+
+def _of_passed_keys(rules: Rules) -> Iterator[Problem]:
+    for name, spec in rules.backends.items():
+        if isinstance(spec, HttpBackend) and spec.pass_key and spec.url.startswith("http:") and not is_private(spec):
+            message = f"backend `{name}` is sent the keys of clients, and nothing encrypts them on the way"
+            yield Problem(message, ("backends", name, "pass_key"), "use https://", "warning")
 
 
 def _of_baseline(model: str) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from router.config.client_keys import Key, as_keys
 from router.config.jepa import said_by_environment
 from router.config.secret import Secret
 from router.config.states import States
@@ -33,6 +34,7 @@ __all__ = [
     "Expect",
     "GgufBackend",
     "HttpBackend",
+    "Key",
     "LitellmBackend",
     "Modality",
     "Power",
@@ -157,11 +159,16 @@ class HttpBackend(_Backend):
     stream_usage: bool = Field(
         True, description="ask for the usage of streams; false for servers that refuse `stream_options`"
     )
+    pass_key: bool = Field(
+        False, description="true: the key that a client sends goes there, instead of `api_key`; whoever runs it sees it"
+    )
 
     @model_validator(mode="after")
     def _url(self) -> HttpBackend:
         if not re.match(r"^https?://[^/\s]+", self.url):
             raise ValueError("url begins with http:// or https:// and a host")
+        if "@" in self.url.split("/")[2]:
+            raise ValueError("url holds a user or a password, which would be printed: `api_key` or `headers` send them")
         return self
 
 
@@ -395,6 +402,9 @@ class Rules(_Strict):
     )
     strict_models: bool = Field(
         False, description="refuse a model name that is no backend, alias, `auto` or named in a rule"
+    )
+    keys: Annotated[dict[str, Key], BeforeValidator(as_keys)] = Field(
+        default_factory=dict, description="client keys by alias, beside those of SIGNALBOX_KEYS and `signalbox keys`"
     )
     routes: list[Route] = Field(default_factory=list, description="looked at in order; the first that matches decides")
     tests: list[Case] = Field(default_factory=list, description="run by `signalbox test`, like unit tests of the rules")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from router.config.grant import Grant
+
 __all__ = ["Envelope", "Headers"]
 
 
@@ -48,3 +50,5 @@ class Envelope:
     query: bytes = b""
     key: str | None = None
     """Alias of the client key, None when keys are not in use."""
+    grant: Grant | None = None
+    """What that key is limited to; None when it may everything."""

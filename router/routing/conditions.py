@@ -13,6 +13,7 @@ from operator import attrgetter, or_
 from typing import Any
 
 from router.config.problems import Place, Problem, did_you_mean
+from router.request.credentials import sounds_secret
 from router.request.signals import HARNESSES, NAMES, TASKS, Signals
 from router.routing import live, values
 from router.routing.matches import Flag, Match, Tools, Words
@@ -30,10 +31,8 @@ COST = {name: rank for rank, name in enumerate(CHEAP_FIRST)}
 DIALECTS = ("openai", "responses", "anthropic")
 GROUPS = ("any", "all", "not")
 LIVE = ("budget",)
-SECRET_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "x-auth-token"}
-)
-"""Their values are not shown in a trace."""
+HIDDEN = "(not shown)"
+"""Stands in a trace for the values of headers that sound secret, and for what a rule wants them to be."""
 
 READERS: dict[str, Reader] = {
     "model": values.word,
@@ -289,6 +288,7 @@ def _judged(term: Term, signals: Signals) -> dict[str, Any]:
             found = {term.header: found}
         elif term.state is not None:
             found = {term.state.backend: found}
+        wanted = dict.fromkeys(wanted, HIDDEN) if term.header is not None and _is_hidden(term) else wanted
     else:
         inner = term.term if isinstance(term, Not) else term
         signal, wanted = ("not" if isinstance(term, Not) else "any"), _told(inner)
@@ -309,8 +309,8 @@ def _found(leaf: Leaf, signals: Signals) -> Any:
     if leaf.state is not None:
         return leaf.state.tell(signals)
     value = leaf.read(signals)
-    if leaf.header in SECRET_HEADERS and value is not None:
-        return "(not shown)"
+    if value is not None and leaf.header is not None and sounds_secret(leaf.header):
+        return HIDDEN
     if isinstance(leaf.match, Tools):
         return list(value) if leaf.match.names.exact or leaf.match.names.globs else len(value)
     if leaf.signal == "time":
@@ -318,6 +318,15 @@ def _found(leaf: Leaf, signals: Signals) -> Any:
     if isinstance(value, str) and len(value) > TEXT_SHOWN:
         return f"{value[:TEXT_SHOWN]}… ({len(value):,} characters)"
     return value
+
+
+def _is_hidden(leaf: Leaf) -> bool:
+    """It holds a secret header against more than being there."""
+    return leaf.header is not None and sounds_secret(leaf.header) and not isinstance(_of_header(leaf), bool)
+
+
+def _of_header(leaf: Leaf) -> Any:
+    return next(iter(leaf.wanted.values()))
 
 
 def _told(term: Term) -> str:
@@ -330,7 +339,7 @@ def _told(term: Term) -> str:
             else f"backend {term.state.backend} {said}"
         )
     if isinstance(term, Leaf):
-        wanted = next(iter(term.wanted.values())) if term.header else term.wanted
+        wanted = term.wanted if not term.header else HIDDEN if _is_hidden(term) else _of_header(term)
         several = wanted if isinstance(wanted, list) else [wanted]
         return f"{term.label} {' or '.join(str(w).lower() if isinstance(w, bool) else str(w) for w in several)}"
     if isinstance(term, Not):

@@ -19,7 +19,7 @@ class Candidate:
     backend: str
     ok: bool = True
     gate: str | None = None
-    """The gate that rejected it: modality, context, tools, json, privacy, endpoint, health."""
+    """The gate that rejected it: key, modality, context, tools, json, privacy, endpoint, health."""
     reason: str | None = None
     """One sentence for a person, with the figures compared."""
     last_resort: bool = False
@@ -36,7 +36,8 @@ class Decision:
     settings: Route | None
     """The matching route's settings; None for a direct request."""
     private: bool = False
-    """The matching route is private: no other backend than a private one may see the request, however it was chosen."""
+    """The matching route or the client's key is private: no other backend than a private one may see the request,
+    however it was chosen, and nothing of it is kept, traced or logged beyond that it was there."""
     named: bool = False
     """The client named the backend itself."""
 

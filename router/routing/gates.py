@@ -1,7 +1,7 @@
 """The gates: what a backend must be able to do to get a request. They hold for every candidate, however it was chosen.
 
-They judge by the request's signals and the backend's facts alone, in the order endpoint, modality, context, tools,
-json, privacy, health; the first that rejects a candidate is the one that is told.
+They judge by the request's signals, what its key may do and the backend's facts alone, in the order key, endpoint,
+modality, context, tools, json, privacy, health; the first that rejects a candidate is the one that is told.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from router.config.facts import Facts
+from router.config.grant import Grant
 from router.config.schema import Route
 from router.request.content import Conversation
 from router.request.images import without_images
 from router.request.signals import Signals
-from router.routing.decision import Candidate
+from router.routing.decision import DIRECT, Candidate
 
 __all__ = ["GATES", "drops_images", "judge", "unhealthy"]
 
-GATES = ("endpoint", "modality", "context", "tools", "json", "privacy", "health")
+GATES = ("key", "endpoint", "modality", "context", "tools", "json", "privacy", "health")
 
 CONVERSATIONS = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"})
 """Paths whose answer is text made from a prompt. Elsewhere (embeddings, audio, images) the path itself says what is
@@ -53,9 +54,11 @@ def judge(
     judged = []
     healthy = False
     media = any(signals.conversation.media)
+    grant = signals.envelope.grant
     for name in names:
         about = facts[name]
-        rejection = _rejection(signals, about, settings, private, media)
+        rejection = _by_key(grant, settings, about) if grant is not None else None
+        rejection = rejection or _rejection(signals, about, settings, private, media)
         if rejection is not None:
             judged.append(Candidate(name, False, *rejection))
         elif (about.up is False or about.shut is not None) and (why := unhealthy(about)) is not None:
@@ -98,6 +101,19 @@ def _last_resort(candidate: Candidate, facts: Facts) -> Candidate:
         return candidate
     told = f"{candidate.reason}; asked all the same, as no other is left"
     return Candidate(candidate.backend, reason=told, last_resort=True)
+
+
+def _by_key(grant: Grant, settings: Route | None, facts: Facts) -> Rejection | None:
+    """By what the client's key may do."""
+    why = grant.refuses(settings.name if settings is not None else DIRECT, facts.name)
+    if why is not None:
+        return "key", why
+    if grant.private and not facts.private:
+        return (
+            "privacy",
+            f'is not private, and the key "{grant.alias}" is: nothing of this request may leave the machine',
+        )
+    return None
 
 
 def _rejection(signals: Signals, facts: Facts, settings: Route | None, private: bool, media: bool) -> Rejection | None:

@@ -28,6 +28,7 @@ SPARED = ("hit", "joined", "similar")
 """What the cache says where the backend itself was not asked."""
 
 NO_ROUTE = Decision(route="", backend=None, candidates=(), settings=None)
+"""There is nothing to keep private: it goes nowhere."""
 
 
 class CompiledRoute:
@@ -44,9 +45,10 @@ class CompiledRoute:
         self.private = settings.private
         self.unhindered = self.decision(tuple(map(passed, self.to)))
 
-    def decision(self, candidates: tuple[Candidate, ...], named: bool = False) -> Decision:
-        """This route's decision with its candidates as the gates judged them."""
-        return Decision(self.name, _first_ok(candidates), candidates, self.settings, self.private, named)
+    def decision(self, candidates: tuple[Candidate, ...], private: bool = False, named: bool = False) -> Decision:
+        """This route's decision with its candidates as the gates judged them. `private`: the client's key is."""
+        private = private or self.private
+        return Decision(self.name, _first_ok(candidates), candidates, self.settings, private, named)
 
 
 class Plan:
@@ -89,9 +91,10 @@ class Plan:
         candidates = judge(route.to, signals, facts, route.settings, route.private)
         if route.chooser is not None:
             candidates = route.chooser.arrange(candidates, signals, facts, told)
-        if candidates == route.unhindered.candidates:
+        private = _has_private_key(signals)
+        if candidates == route.unhindered.candidates and not private:
             return route.unhindered
-        return route.decision(candidates)
+        return route.decision(candidates, private)
 
     def taken(self, decision: Decision) -> None:
         """A request goes as `decide` said."""
@@ -153,11 +156,17 @@ def compile_plan(rules: Rules) -> Plan:
 
 
 def _direct(backend: str, route: CompiledRoute | None, signals: Signals, facts: Mapping[str, Facts]) -> Decision:
+    key = _has_private_key(signals)
     if route is not None and backend in route.to:
-        return route.decision(judge((backend,), signals, facts, route.settings, route.private), named=True)
+        return route.decision(judge((backend,), signals, facts, route.settings, route.private), key, named=True)
     private = route is not None and route.private
     candidates = judge((backend,), signals, facts, None, private)
-    return Decision(DIRECT, _first_ok(candidates), candidates, None, private, named=True)
+    return Decision(DIRECT, _first_ok(candidates), candidates, None, private or key, named=True)
+
+
+def _has_private_key(signals: Signals) -> bool:
+    grant = signals.envelope.grant
+    return grant is not None and grant.private
 
 
 def _first_ok(candidates: tuple[Candidate, ...]) -> str | None:

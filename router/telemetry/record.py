@@ -77,6 +77,8 @@ class Record:
     backend: str = ""
     model: str = ""
     stream: bool = False
+    private: bool = False
+    """Its route or its key is: no word of it may be logged or traced."""
     status: int = 0
     read: float = 0.0
     """When the request was read, its key checked and its body parsed; 0 where it did not come so far."""

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from router.config.facts import Facts
+from router.config.grant import Grant
 from router.config.problems import Problem
 from router.config.schema import Rules
 from router.request.envelope import Envelope, Headers
@@ -33,12 +34,13 @@ def signals(
     path: str = CHAT,
     headers: dict[str, str] | None = None,
     key: str | None = None,
+    grant: Grant | None = None,
     at: datetime = SATURDAY_NIGHT,
     **body: Any,
 ) -> Signals:
     """Of a request with one user message, or with the messages given."""
     data = {"messages": [{"role": "user", "content": text}], **body}
-    return Signals(Envelope(path, data, Headers.of(headers or {}), orjson.dumps(data), key=key), at)
+    return Signals(Envelope(path, data, Headers.of(headers or {}), orjson.dumps(data), key=key, grant=grant), at)
 
 
 def condition(when: dict[str, Any]) -> Condition:
