@@ -16,6 +16,7 @@ COMMANDS = {
     "test": "run the tests that stand in rules files",
     "explain": "show where a request would go, and why, without sending it",
     "spend": "what was spent, by model, route, backend, key, harness or day",
+    "budget": "what is left of the budgets",
     "extras": "print the optional parts (gguf) that the rules need installed",
     "cache": "show what is cached, or forget it",
     "world": "look into world models, or ask them",

@@ -55,7 +55,9 @@ async def travel(
     """Answer one request. Raises Refusal when the answer is an error of ours."""
     record.read = perf_counter()
     state = box.state
-    signals = Signals(envelope)
+    signals = Signals(envelope, purse=box.turnstile.purse)
+    if (held := box.turnstile.enter(signals, record)) is not None:
+        await held
     decision = decide(box, state, signals)
     record.decided = perf_counter()
     record.route, record.stream, record.harness = decision.route, signals.stream, signals.harness
@@ -65,6 +67,8 @@ async def travel(
     order = decision.order
     if not order:
         raise _no_candidate(state, decision)
+    if box.turnstile.limited:
+        await box.turnstile.admit(decision, signals, exchange, record)
     meter = Meter(state.bills, record, lambda: signals.tokens)
     for name in order:
         backend = state.backends[name]
@@ -252,6 +256,8 @@ def _no_candidate(state: State, decision: Decision) -> Refusal:
     gates = {candidate.gate for candidate in decision.candidates}
     if "health" in gates:
         return Refusal(503, message, code="no_backend", retry_after=5)
+    if "budget" in gates:  # with another status some clients would come again and again
+        return Refusal(400, message, code="insufficient_quota")
     return Refusal(400, message, code="context_length_exceeded" if gates == {"context"} else "no_backend")
 
 

@@ -147,4 +147,4 @@ async def explain_request(question: Annotated[Question, Body()], box: TheBox) ->
     """Decides with the rules in force and what is known of the backends right now; sends nothing."""
     path = canonical(question.path) or question.path
     envelope = Envelope(path, question.body, Headers.of(question.headers))
-    return AnyJson(explain(box.state.rulebook.plan, Signals(envelope), box.state.facts))
+    return AnyJson(explain(box.state.rulebook.plan, Signals(envelope, purse=box.turnstile.purse), box.state.facts))

@@ -25,6 +25,7 @@ def schema() -> dict[str, Any]:
         "description": "Conditions that must all hold; left out: always.",
     }
     _bare_duration(definitions_here)
+    made["properties"]["guard"]["anyOf"] = [{"type": "boolean"}, {"$ref": made["properties"]["guard"].pop("$ref")}]
     _gguf_path(definitions_here["GgufBackend"])
     backends = made["properties"]["backends"]["additionalProperties"]
     # `oneOf` with a discriminator would demand `kind`, which is http when left out.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from router.config import catalogue
 from router.config.known import is_private
 from router.config.problems import Place, Problem, did_you_mean
-from router.config.schema import Cache, Case, Route, Rules
+from router.config.schema import Cache, Case, HttpBackend, Route, Rules
 
 __all__ = ["AUTO", "Names", "problems"]
 
@@ -51,9 +51,19 @@ def _of_the_whole(rules: Rules, names: Names) -> Iterator[Problem]:
         yield Problem(message, ("routes",), "a route with only `to:` takes every request", "warning")
     if rules.baseline is not None:
         yield from _of_baseline(rules.baseline)
+    if rules.budgets is not None:
+        yield from _of_budgets(rules)
     if AUTO in names.backends:
         message = "a backend cannot be called `auto`: that name leaves the choice to the routes"
         yield Problem(message, ("backends", AUTO), "choose another name")
+
+
+def _of_budgets(rules: Rules) -> Iterator[Problem]:
+    """What nobody told the price of is held back at a spent budget, also when it is yours."""
+    for name, spec in rules.backends.items():
+        if isinstance(spec, HttpBackend) and is_private(spec) and spec.price is None and spec.power is None:
+            message = f"backend `{name}` has no price, so it counts as one that costs money when a budget is spent"
+            yield Problem(message, ("backends", name), "say `price: 0` if it costs nothing", "warning")
 
 
 def _of_baseline(model: str) -> Iterator[Problem]:
@@ -77,6 +87,12 @@ def _of_aliases(rules: Rules, names: Names) -> Iterator[Problem]:
             yield _unknown("backend", target, names.backends, place)
 
 
+def _asks_budget(when: object) -> bool:
+    if isinstance(when, dict):
+        return "budget" in when or any(map(_asks_budget, when.values()))
+    return isinstance(when, list) and any(map(_asks_budget, when))
+
+
 def _of_route(route: Route, index: int, rules: Rules, names: Names) -> Iterator[Problem]:
     for position, name in enumerate(route.to):
         place = ("routes", index, "to", position)
@@ -88,6 +104,9 @@ def _of_route(route: Route, index: int, rules: Rules, names: Names) -> Iterator[
         elif route.private and spec is not None and not is_private(spec):
             hint = "take it out of `to`, or say `private: true` at the backend if you vouch for that place"
             yield Problem(f"route `{route.name}` is private, but backend `{name}` is not", place, hint)
+    if rules.budgets is None and _asks_budget(route.when):
+        message = f"route `{route.name}` asks for `budget`, and there are no `budgets:`, so that it is always 0"
+        yield Problem(message, ("routes", index, "when"), "name some under `budgets:`", "warning")
     if route.cache is not None:
         yield from _of_cache(route, route.cache, ("routes", index, "cache"), rules, names)
 

@@ -21,15 +21,15 @@ from router.routing.values import BadValue, Reader
 __all__ = ["COST", "AllOf", "AnyOf", "Condition", "Leaf", "Not", "Term", "compile_when"]
 
 CHEAP_FIRST = (
-    "model", "path", "key", "dialect", "stream", "json", "max_tokens", "header", "time", "tools", "tool_loop", "image",
-    "audio", "file", "turns", "system", "harness", "text", "language", "tokens", "task",
+    "model", "path", "key", "dialect", "stream", "json", "max_tokens", "header", "time", "budget", "tools", "tool_loop",
+    "image", "audio", "file", "turns", "system", "harness", "text", "language", "tokens", "task",
 )  # fmt: skip
 COST = {name: rank for rank, name in enumerate(CHEAP_FIRST)}
 """What a signal costs to know, cheapest first: within "all of" the cheap ones are asked first."""
 
 DIALECTS = ("openai", "responses", "anthropic")
 GROUPS = ("any", "all", "not")
-LIVE = ("backend", "budget")
+LIVE = ("backend",)
 SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "x-auth-token"}
 )
@@ -56,6 +56,7 @@ READERS: dict[str, Reader] = {
     "text": values.text,
     "system": values.text,
     "time": values.days,
+    "budget": values.percent,
 }
 TEXT_SHOWN = 160
 """Characters of a text that a trace shows."""

@@ -10,7 +10,7 @@ from router.config.schema import Route, Rules
 from router.request.signals import Signals
 from router.routing.conditions import AllOf, AnyOf, Condition, Leaf, Term, compile_when
 from router.routing.decision import DIRECT, Candidate, Decision
-from router.routing.gates import judge, passed
+from router.routing.gates import free_first, judge, passed
 from router.routing.index import Index
 from router.routing.matches import Words
 
@@ -72,6 +72,8 @@ class Plan:
         if route is None:
             return NO_ROUTE
         candidates = judge(route.to, signals, facts, route.settings, route.private)
+        if signals.purse is not None and signals.spent.soft:
+            candidates = free_first(candidates, facts)
         if candidates == route.unhindered.candidates:
             return route.unhindered
         return route.decision(candidates)

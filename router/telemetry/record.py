@@ -116,6 +116,14 @@ class Record:
     outcome: Outcome = "ok"
     cancelled_by: Literal["", "client", "shutdown"] = ""
     """`shutdown`: the proxy was ended and the time of grace was over."""
+    limited: str = ""
+    """What refused it: `requests`, `tokens`, `parallel`, `loop`, `session_requests` or `session_usd`."""
+    retry_after: float | None = None
+    """Seconds after which the client was asked to come again."""
+    ticket: Any = None
+    """What it holds of its limits until it has ended."""
+    turn: Any = None
+    """The request itself, for the guard, until it has ended."""
     trace: Trace | None = None
     """None where there are no traces."""
 

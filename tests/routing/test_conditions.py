@@ -224,7 +224,7 @@ def test_a_cheap_condition_that_fails_spares_the_expensive_one() -> None:
         ({"time": "07:00..07:00"}, ("when", "time"), "ends when it begins"),
         ({"time": "mon..fry"}, ("when", "time"), 'does not know the weekday "fry"'),
         ({"time": "noon"}, ("when", "time"), 'weekday "noon"'),
-        ({"budget": "> 80"}, ("when", "budget"), "the signal `budget` needs live state"),
+        ({"backend": "up"}, ("when", "backend"), "the signal `backend` needs live state"),
         ({"backend": {"a": "up"}}, ("when", "backend"), "which this version does not have yet"),
     ],
 )
