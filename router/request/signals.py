@@ -29,12 +29,12 @@ SEED = 2048
 LONGEST_SESSION = 128
 
 _SESSION_HEADERS = (
-    "x-session-id",
-    "session-id",
-    "session_id",
-    "x-session-affinity",
-    "x-openwebui-chat-id",
-    "x-claude-code-session-id",
+    b"x-session-id",
+    b"session-id",
+    b"session_id",
+    b"x-session-affinity",
+    b"x-openwebui-chat-id",
+    b"x-claude-code-session-id",
 )
 Purse = Callable[[str | None], Spent]
 _JSON_FORMATS = ("json_schema", "json_object")
@@ -175,11 +175,8 @@ def _wants_json(signals: Signals) -> bool:
 
 def names_session(envelope: Envelope) -> str | None:
     """The client's own name for its session, of bounded length; None when it has none."""
-    get = envelope.headers.get
-    for name in _SESSION_HEADERS:
-        value = get(name)
-        if value:
-            return _short(value)
+    if told := envelope.headers.first_of(_SESSION_HEADERS):
+        return _short(told)
     metadata = envelope.data.get("metadata")
     for given in (
         envelope.data.get("prompt_cache_key"),
