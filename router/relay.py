@@ -47,6 +47,8 @@ async def relay(exchange: Exchange, answer: Answer, meter: Meter, hide_usage: bo
         if name not in NOT_PASSED_BACK:
             headers.append(header)
     record.status = answer.status
+    if answer.status in (429, 503):
+        record.retry_after = _retry_after(answer.headers)
     if kind.startswith(b"application/json") or answer.status >= 400:
         body = await answer.read()
         record.received = perf_counter()
@@ -167,6 +169,11 @@ def _label(text: str) -> bytes:
     if text.isascii() and text.isprintable():
         return text.encode("ascii")
     return b"".join(bytes((b,)) if 32 <= b < 127 else b"%%%02X" % b for b in text.encode("utf-8", "replace"))
+
+
+def _retry_after(headers: RawHeaders) -> float | None:
+    """Seconds; None where none are told, or a date is."""
+    return next((float(value) for name, value in headers if name == b"retry-after" and value.isdigit()), None)
 
 
 def _length(answer: Answer) -> int | None:
