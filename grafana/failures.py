@@ -68,6 +68,13 @@ def panels() -> Iterator[Panel]:
         "short",
     )
     yield bars(
+        "What was refused by limits?",
+        "Rate limits, requests at once, spent budgets, and clients that the guard stopped.",
+        counted("signalbox_limit_refusals_total", "limit, key, route", "$__interval"),
+        "{{limit}}: {{key}}, {{route}}",
+        "short",
+    )
+    yield bars(
         "Who hung up?",
         "Requests given up, by whom and on which route.",
         counted(CANCELLED, "by, route", "$__interval"),

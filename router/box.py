@@ -25,6 +25,7 @@ from router.config.known import is_loopback_host
 from router.config.problems import RulesError
 from router.config.provider import provider_of, server_of
 from router.config.watch import Watcher
+from router.limits.turnstile import Turnstile
 from router.routing.rulebook import Rulebook, open_rules, read_rules
 from router.routing.session import Sessions
 from router.settings import Settings
@@ -77,6 +78,7 @@ class Box:
     cache: Cache = field(init=False)
     state: State = field(init=False)
     workers: Workers = field(init=False)
+    turnstile: Turnstile = field(init=False)
     lines: RequestLog | None = None
     """None where requests are not logged."""
     spans: Spans | None = None
@@ -95,6 +97,7 @@ class Box:
         self.keyring = Keyring(keys, closed=not is_loopback_host(self.settings.host.strip("[]")))
         self.cache = self._cache()
         self.retries = Budget(self.metrics.unretried.add)
+        self.turnstile = Turnstile(self._redis_url)
         self.metrics.add(*gauges(self))
         self.metrics.knows, self.metrics.before = self._knows, self._count_work
         self.workers = Workers(self.metrics.told)
@@ -108,6 +111,7 @@ class Box:
         self.ledger = await asyncio.to_thread(self._open_ledger)
         self.keyring.take(self.rulebook.rules.keys)
         await self.keyring.open(data_dir(self.settings.data_dir))
+        await self.turnstile.open(self.rulebook.rules, self.ledger, data_dir(self.settings.data_dir))
         await self.workers.open()
         self.spans = await asyncio.to_thread(open_spans, self._provider)
         for backend in self.state.backends.values():
@@ -128,6 +132,7 @@ class Box:
             await backend.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
         await self.cache.close()
+        await self.turnstile.close()
         await self.workers.close()
         if self.spans is not None:
             await asyncio.to_thread(self.spans.close)
@@ -146,6 +151,7 @@ class Box:
         for backend in fresh:
             await backend.start()
         await self.cache.open(rulebook.rules)
+        await self.turnstile.use(rulebook.rules)
         self.state, self.rulebook, self.reloaded = state, rulebook, time.time()
         self.keyring.take(rulebook.rules.keys)
         for name, backend in old.items():
@@ -177,6 +183,7 @@ class Box:
             self.cache.results[record.cache] += 1
         if self.ledger is not None:
             self.ledger.add(record)
+        self.turnstile.ended(record, self.state.facts)
         if self.lines is not None:
             self.lines.add(record)
         if self.spans is not None:
@@ -189,9 +196,13 @@ class Box:
                 backend.wanted()
 
     def _cache(self) -> Cache:
-        settings = self.settings
-        url = settings.redis_url.get_secret_value() if settings.redis_url is not None else None
-        return Cache(url, settings.cache_bytes, self.metrics.cache_failures.add, self.metrics.kept)
+        limit = self.settings.cache_bytes
+        return Cache(self._redis_url, limit, self.metrics.cache_failures.add, self.metrics.kept)
+
+    @property
+    def _redis_url(self) -> str | None:
+        url = self.settings.redis_url
+        return url.get_secret_value() if url is not None else None
 
     def _open_ledger(self) -> Ledger | None:
         settings = self.settings
@@ -348,5 +359,6 @@ def gauges(box: Box) -> Iterator[Gauge]:
         lambda: [((), box.reloaded)],
         "least",
     )
+    yield from box.turnstile.gauges()
     yield Gauge("signalbox_cache_up", "1 when the cache can be asked.", (), cached, "least")
     yield Gauge("signalbox_config_revision", "Constant 1, by a hash of the rules.", ("revision",), revision, "least")

@@ -17,6 +17,7 @@ COMMANDS = {
     "explain": "show where a request would go, and why, without sending it",
     "keys": "make, list and revoke client keys",
     "spend": "what was spent, by model, route, backend, key, harness or day",
+    "budget": "what is left of the budgets",
     "extras": "print the optional parts (gguf) that the rules need installed",
     "cache": "show what is cached, or forget it",
     "world": "look into world models, or ask them",

@@ -54,7 +54,9 @@ async def travel(
     """Answer one request. Raises Refusal when the answer is an error of ours."""
     record.read = perf_counter()
     state = box.state
-    signals = Signals(envelope)
+    signals = Signals(envelope, purse=box.turnstile.purse)
+    if (held := box.turnstile.enter(signals, record)) is not None:
+        await held
     decision = decide(box, state, signals)
     record.decided = perf_counter()
     record.route, record.stream, record.harness = decision.route, signals.stream, signals.harness
@@ -63,6 +65,8 @@ async def travel(
         record.trace.asked(envelope.data, signals.model, signals.session, decision.private)
     if not decision.order:
         raise _no_candidate(state, decision)
+    if box.turnstile.limited:
+        await box.turnstile.admit(decision, signals, exchange, record)
     await Trip(box, state, exchange, envelope, signals, decision, record, upload).make()
 
 
@@ -313,6 +317,7 @@ class Trip:
     async def _give_up(self, failure: Failure) -> None:
         """Nobody has answered. The last backend's own error is shown where it told one. Raises Refusal."""
         if failure.answer is not None and not (self.exchange.commented and self._cuts(failure.status)):
+            self.record.retry_after = failure.retry_after
             await relay(self.exchange, failure.answer, self.meter, Terms(lambda: True))
         elif failure.final or failure.context:
             raise self._refusal(Refusal(failure.status, failure.message, code=failure.code))
@@ -360,6 +365,8 @@ def _no_candidate(state: State, decision: Decision) -> Refusal:
         return Refusal(403, message, code="key_not_allowed")
     if "health" in gates:
         return Refusal(503, message, code="no_backend", retry_after=5)
+    if "budget" in gates:  # with another status some clients would come again and again
+        return Refusal(400, message, code="insufficient_quota")
     return Refusal(400, message, code="context_length_exceeded" if gates == {"context"} else "no_backend")
 
 

@@ -141,4 +141,4 @@ async def explain_request(question: Annotated[Question, Body()], box: TheBox) ->
     path = canonical(question.path) or question.path
     grant = box.keyring.grant(question.key) if question.key is not None else None
     envelope = Envelope(path, question.body, Headers.of(question.headers), key=question.key, grant=grant)
-    return AnyJson(explain(box.state.rulebook.plan, Signals(envelope), box.state.facts))
+    return AnyJson(explain(box.state.rulebook.plan, Signals(envelope, purse=box.turnstile.purse), box.state.facts))

@@ -140,7 +140,7 @@ class ApiDoors:
         await travel(self.box, exchange, envelope, record, upload)
 
     def _refuse(self, exchange: Exchange, path: str, record: Record, refusal: Refusal) -> None:
-        record.status = refusal.status
+        record.status, record.retry_after = refusal.status, refusal.retry_after
         headers, body = shape(refusal, anthropic=path.startswith("/v1/messages"))
         headers.append((b"x-request-id", record.id.encode("ascii")))
         if exchange.started and (refusal.cut or not exchange.commented):

@@ -15,7 +15,7 @@ from router.cache.store import Stats, Store, StoreError
 if TYPE_CHECKING:
     from router.cache.redis import RedisServer
 
-__all__ = ["BUDGET", "GuardedRedis"]
+__all__ = ["BUDGET", "Guarded", "GuardedRedis"]
 
 log = logging.getLogger("signalbox.cache")
 
@@ -34,10 +34,12 @@ PATIENCE = 30.0
 T = TypeVar("T")
 
 
-class GuardedRedis(Store):
+class Guarded:
     """Asks Redis while it is well. `on_failure(reason)` is told of each operation that failed (`timeout`, `error`)."""
 
-    shared = True
+    whose = "the cache's"
+    without = "all is a miss"
+    """For the log: what holds until it is back."""
 
     def __init__(self, address: Address, on_failure: Callable[[str], None] = lambda _: None):
         self._address = address
@@ -55,7 +57,7 @@ class GuardedRedis(Store):
         return self._up
 
     async def open(self) -> None:
-        """Connects in the background; until it stands, everything is a miss."""
+        """Connects in the background; until it stands, nothing is asked of it."""
         # Here and not above: its import takes 0.2 s, which only those pay who use it.
         from router.cache.redis import CONNECTIONS, RedisServer
 
@@ -74,27 +76,6 @@ class GuardedRedis(Store):
             except Exception as error:  # it is going away anyhow
                 log.debug("closing the connections to Redis: %s", error)
 
-    async def get(self, key: Key) -> bytes | None:
-        return await self._within(lambda server: server.get(key), None)
-
-    async def put(self, key: Key, value: bytes, ttl: float) -> None:
-        await self._within(lambda server: server.put(key, value, ttl), None)
-
-    async def lock(self, key: Key, seconds: float) -> bool:
-        return await self._within(lambda server: server.lock(key, seconds), True)
-
-    async def unlock(self, key: Key) -> None:
-        await self._within(lambda server: server.unlock(key), None)
-
-    async def look(self, key: Key) -> tuple[bytes | None, bool]:
-        return await self._within(lambda server: server.look(key), (None, False))
-
-    async def stats(self) -> Stats:
-        return await self._patiently(lambda server: server.stats())
-
-    async def clear(self, route: str | None = None) -> int:
-        return await self._patiently(lambda server: server.clear(route))
-
     async def _within(self, operation: Callable[[RedisServer], Awaitable[T]], otherwise: T) -> T:
         """The operation's result, or `otherwise` when there is none within the time."""
         if not self._up:
@@ -105,7 +86,7 @@ class GuardedRedis(Store):
                 if not self._up:  # it went while this one waited
                     return otherwise
                 return await operation(self._server)
-        except Exception as error:  # whatever it is, the request goes on without a cache
+        except Exception as error:  # whatever it is, the request goes on without it
             self._failed(error)
             return otherwise
 
@@ -130,16 +111,16 @@ class GuardedRedis(Store):
         """Connect anew, after longer and longer pauses; alone, so that no request waits for it. One line is logged
         when it goes and one when it is back. `why`: it was up until now."""
         if why is not None:
-            log.warning("the cache's Redis at %s fails (%s): all is a miss until it is back", self._address, why)
+            log.warning("%s Redis at %s fails (%s): %s until it is back", self.whose, self._address, why, self.without)
             await self._rest()
         while (fault := await self._fault()) is not None:
             if why is None:
                 why = fault
-                log.warning("the cache's Redis at %s is not there (%s): all is a miss", self._address, why)
+                log.warning("%s Redis at %s is not there (%s): %s", self.whose, self._address, why, self.without)
             await self._rest()
         self._up, self._since = True, asyncio.get_running_loop().time()
         if why is not None:
-            log.warning("the cache's Redis at %s is back", self._address)
+            log.warning("%s Redis at %s is back", self.whose, self._address)
 
     async def _rest(self) -> None:
         await asyncio.sleep(self._pause * random.uniform(0.5, 1))
@@ -156,6 +137,33 @@ class GuardedRedis(Store):
         except Exception as error:
             return _told(error)
         return None
+
+
+class GuardedRedis(Guarded, Store):
+    """The cache's: what fails is a miss."""
+
+    shared = True
+
+    async def get(self, key: Key) -> bytes | None:
+        return await self._within(lambda server: server.get(key), None)
+
+    async def put(self, key: Key, value: bytes, ttl: float) -> None:
+        await self._within(lambda server: server.put(key, value, ttl), None)
+
+    async def lock(self, key: Key, seconds: float) -> bool:
+        return await self._within(lambda server: server.lock(key, seconds), True)
+
+    async def unlock(self, key: Key) -> None:
+        await self._within(lambda server: server.unlock(key), None)
+
+    async def look(self, key: Key) -> tuple[bytes | None, bool]:
+        return await self._within(lambda server: server.look(key), (None, False))
+
+    async def stats(self) -> Stats:
+        return await self._patiently(lambda server: server.stats())
+
+    async def clear(self, route: str | None = None) -> int:
+        return await self._patiently(lambda server: server.clear(route))
 
 
 def _told(error: Exception) -> str:

@@ -21,6 +21,8 @@ _COUNT = r"\d+(\.\d+)?\s*[kKmM]?"
 _NUMBER = rf"^\s*((<=|>=|<|>)?\s*{_COUNT}|{_COUNT}\s*\.\.\s*{_COUNT})\s*$"
 """`8k`, `"< 2000"`, `">= 8k"`, `1k..32k`."""
 
+_PERCENT = rf"^\s*((<=|>=|<|>)?\s*{_COUNT}\s*%?|{_COUNT}\s*%?\s*\.\.\s*{_COUNT}\s*%?)\s*$"
+
 _DAY = "([Mm]on(day)?|[Tt]ue(sday)?|[Ww]ed(nesday)?|[Tt]hu(rsday)?|[Ff]ri(day)?|[Ss]at(urday)?|[Ss]un(day)?)"
 _HOURS = r"\d{1,2}:\d{2}\.\.\d{1,2}:\d{2}"
 _TIME = rf"^\s*({_HOURS}|{_DAY}(\.\.{_DAY})?(\s+{_HOURS})?)\s*$"
@@ -132,6 +134,12 @@ SIGNALS: dict[str, Schema] = {
     "system": _regex("The system prompt"),
     "time": _time(),
     "backend": _backend(),
+    "budget": {
+        **_one_or_many({"type": ["integer", "string"], "minimum": 0, "pattern": _PERCENT}),
+        "description": "Per cent spent, of the budget of this request (the total's, its key's) that is spent furthest; "
+        '0 without budgets. A number, `">= 80"` or `50..80`.',
+        "examples": [">= 80"],
+    },
 }
 """By name: the forms of its value, what it means, examples."""
 

@@ -28,6 +28,7 @@ def schema() -> dict[str, Any]:
     _bare_duration(definitions_here)
     _bare_words(definitions_here)
     _bare_key(made)
+    made["properties"]["guard"]["anyOf"] = [{"type": "boolean"}, {"$ref": made["properties"]["guard"].pop("$ref")}]
     _gguf_path(definitions_here["GgufBackend"])
     backends = made["properties"]["backends"]["additionalProperties"]
     # `oneOf` with a discriminator would demand `kind`, which is http when left out.

@@ -43,6 +43,8 @@ class Facts:
     """Honours a JSON schema in `response_format`."""
     private: bool = False
     """What is sent there stays on this machine, or in a place its owner vouches for."""
+    free: bool = False
+    """Asking it costs nothing but electricity; what has no known price is not free."""
     endpoints: frozenset[str] | None = None
     """Canonical paths it can serve (`/v1/chat/completions`); None: any."""
     up: bool | None = None

@@ -53,6 +53,8 @@ def _of_the_whole(rules: Rules, names: Names) -> Iterator[Problem]:
         yield Problem(message, ("routes",), "a route with only `to:` takes every request", "warning")
     if rules.baseline is not None:
         yield from _of_baseline(rules.baseline)
+    if rules.budgets is not None:
+        yield from _of_budgets(rules)
     if AUTO in names.backends:
         message = "a backend cannot be called `auto`: that name leaves the choice to the routes"
         yield Problem(message, ("backends", AUTO), "choose another name")
@@ -63,6 +65,14 @@ def _of_passed_keys(rules: Rules) -> Iterator[Problem]:
         if isinstance(spec, HttpBackend) and spec.pass_key and spec.url.startswith("http:") and not is_private(spec):
             message = f"backend `{name}` is sent the keys of clients, and nothing encrypts them on the way"
             yield Problem(message, ("backends", name, "pass_key"), "use https://", "warning")
+
+
+def _of_budgets(rules: Rules) -> Iterator[Problem]:
+    """What nobody told the price of is held back at a spent budget, also when it is yours."""
+    for name, spec in rules.backends.items():
+        if isinstance(spec, HttpBackend) and is_private(spec) and spec.price is None and spec.power is None:
+            message = f"backend `{name}` has no price, so it counts as one that costs money when a budget is spent"
+            yield Problem(message, ("backends", name), "say `price: 0` if it costs nothing", "warning")
 
 
 def _of_baseline(model: str) -> Iterator[Problem]:
@@ -86,6 +96,12 @@ def _of_aliases(rules: Rules, names: Names) -> Iterator[Problem]:
             yield _unknown("backend", target, names.backends, place)
 
 
+def _asks_budget(when: object) -> bool:
+    if isinstance(when, dict):
+        return "budget" in when or any(map(_asks_budget, when.values()))
+    return isinstance(when, list) and any(map(_asks_budget, when))
+
+
 def _of_route(route: Route, index: int, rules: Rules, names: Names) -> Iterator[Problem]:
     for position, name in enumerate(route.backends):
         place: Place = ("routes", index, "to", position)
@@ -99,6 +115,9 @@ def _of_route(route: Route, index: int, rules: Rules, names: Names) -> Iterator[
             yield Problem(f"route `{route.name}` is private, but backend `{name}` is not", place, hint)
     yield from _of_choice(route, index)
     yield from _of_when(route.when, ("routes", index, "when"), names)
+    if rules.budgets is None and _asks_budget(route.when):
+        message = f"route `{route.name}` asks for `budget`, and there are no `budgets:`, so that it is always 0"
+        yield Problem(message, ("routes", index, "when"), "name some under `budgets:`", "warning")
     if route.cache is not None:
         yield from _of_cache(route, route.cache, ("routes", index, "cache"), rules, names)
 

@@ -18,6 +18,7 @@ from pydantic import (
 
 from router.config.client_keys import Key, as_keys
 from router.config.jepa import said_by_environment
+from router.config.limits import Budgets, Guard, Limits, MaybeGuard, RouteQuota
 from router.config.secret import Secret
 from router.config.states import States
 from router.config.target import Targets
@@ -357,6 +358,7 @@ class Route(_Strict):
     cache: Annotated[Cache | None, BeforeValidator(_cache)] = Field(
         None, description="keep answers for equal requests: a duration, or a mapping with `ttl`; left out: nothing is"
     )
+    limits: RouteQuota | None = Field(None, description="how much may be asked of it: requests, tokens, at once")
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -382,6 +384,7 @@ class Case(_Strict):
     path: str = Field("/v1/chat/completions", description="where the request is sent")
     headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers of the request")
     key: str | None = Field(None, description="alias of the client key")
+    budget: Annotated[int, Field(ge=0)] = Field(0, description="per cent that is spent of its budgets")
     at: str | None = Field(None, description="local time the request comes at, for `time` conditions: 2026-11-21T23:00")
     given: States = Field(
         default_factory=dict, description="the state that backends are in; left out: just started, up and idle"
@@ -406,5 +409,8 @@ class Rules(_Strict):
     keys: Annotated[dict[str, Key], BeforeValidator(as_keys)] = Field(
         default_factory=dict, description="client keys by alias, beside those of SIGNALBOX_KEYS and `signalbox keys`"
     )
+    limits: Limits | None = Field(None, description="how much may be asked, in total and by each client key")
+    budgets: Budgets | None = Field(None, description="US dollars that may be spent, in total and by each client key")
+    guard: MaybeGuard = Field(Guard(), description="against sessions that went wild; on by default, `false`: off")
     routes: list[Route] = Field(default_factory=list, description="looked at in order; the first that matches decides")
     tests: list[Case] = Field(default_factory=list, description="run by `signalbox test`, like unit tests of the rules")

@@ -22,15 +22,14 @@ from router.routing.values import BadValue, Reader
 __all__ = ["COST", "AllOf", "AnyOf", "Condition", "Leaf", "Not", "Term", "compile_when", "leaves"]
 
 CHEAP_FIRST = (
-    "model", "path", "key", "dialect", "stream", "json", "max_tokens", "header", "time", "tools", "tool_loop", "image",
-    "audio", "file", "backend", "turns", "system", "harness", "text", "language", "tokens", "task",
+    "model", "path", "key", "dialect", "stream", "json", "max_tokens", "header", "time", "budget", "tools", "tool_loop",
+    "image", "audio", "file", "backend", "turns", "system", "harness", "text", "language", "tokens", "task",
 )  # fmt: skip
 COST = {name: rank for rank, name in enumerate(CHEAP_FIRST)}
 """What a signal costs to know, cheapest first: within "all of" the cheap ones are asked first."""
 
 DIALECTS = ("openai", "responses", "anthropic")
 GROUPS = ("any", "all", "not")
-LIVE = ("budget",)
 HIDDEN = "(not shown)"
 """Stands in a trace for the values of headers that sound secret, and for what a rule wants them to be."""
 
@@ -55,6 +54,7 @@ READERS: dict[str, Reader] = {
     "text": values.text,
     "system": values.text,
     "time": values.days,
+    "budget": values.percent,
 }
 TEXT_SHOWN = 160
 """Characters of a text that a trace shows."""
@@ -151,9 +151,6 @@ def _terms(when: Mapping[str, Any], place: Place, problems: list[Problem]) -> It
             match = _match(name, READERS[name], value, here, problems)
             if match is not None:
                 yield Leaf(name, value, match)
-        elif name in LIVE:
-            message = f"the signal `{name}` needs live state, which this version does not have yet"
-            problems.append(Problem(message, here))
         else:
             hint = did_you_mean(str(name), (*NAMES, *GROUPS)) or f"there are: {', '.join((*NAMES, *GROUPS))}"
             problems.append(Problem(f"there is no signal `{name}`", here, hint))

@@ -19,7 +19,7 @@ class Candidate:
     backend: str
     ok: bool = True
     gate: str | None = None
-    """The gate that rejected it: key, modality, context, tools, json, privacy, endpoint, health."""
+    """The gate that rejected it: key, endpoint, modality, context, tools, json, privacy, budget, health."""
     reason: str | None = None
     """One sentence for a person, with the figures compared."""
     last_resort: bool = False

@@ -1,7 +1,7 @@
 """The gates: what a backend must be able to do to get a request. They hold for every candidate, however it was chosen.
 
 They judge by the request's signals, what its key may do and the backend's facts alone, in the order key, endpoint,
-modality, context, tools, json, privacy, health; the first that rejects a candidate is the one that is told.
+modality, context, tools, json, privacy, budget, health; the first that rejects a candidate is the one that is told.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from router.request.images import without_images
 from router.request.signals import Signals
 from router.routing.decision import DIRECT, Candidate
 
-__all__ = ["GATES", "drops_images", "judge", "unhealthy"]
+__all__ = ["GATES", "drops_images", "free_first", "judge", "passed", "unhealthy"]
 
-GATES = ("key", "endpoint", "modality", "context", "tools", "json", "privacy", "health")
+GATES = ("key", "endpoint", "modality", "context", "tools", "json", "privacy", "budget", "health")
 
 CONVERSATIONS = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"})
 """Paths whose answer is text made from a prompt. Elsewhere (embeddings, audio, images) the path itself says what is
@@ -84,6 +84,20 @@ def passed(name: str) -> Candidate:
     return Candidate(name)
 
 
+def free_first(candidates: tuple[Candidate, ...], facts: Mapping[str, Facts]) -> tuple[Candidate, ...]:
+    """At a soft budget: what costs nothing is asked before what costs money, each in the order of the route."""
+    free = tuple(each for each in candidates if facts[each.backend].free)
+    if not free or free == candidates[: len(free)]:
+        return candidates
+    return (*map(_spares, free), *(each for each in candidates if not facts[each.backend].free))
+
+
+def _spares(candidate: Candidate) -> Candidate:
+    if not candidate.ok or candidate.reason is not None:
+        return candidate
+    return Candidate(candidate.backend, reason="costs nothing, and a budget is past its soft mark")
+
+
 def drops_images(signals: Signals, settings: Route | None, facts: Facts) -> str | None:
     """Which images become a short text on the way to this backend: None, "history" (those before the latest user
     turn, where the route says `old_images: drop`) or "all" (titles and summaries by a backend without eyes)."""
@@ -134,6 +148,8 @@ def _rejection(signals: Signals, facts: Facts, settings: Route | None, private: 
             return "json", "does not keep to a JSON schema, and the request asks for one"
     if private and not facts.private:
         return "privacy", "is not private, and the route is: nothing of this request may leave the machine"
+    if not facts.free and (over := signals.spent.over) is not None:
+        return "budget", f"costs money, or has no known price, and {over}"
     return None
 
 

@@ -11,7 +11,7 @@ from router.request.signals import Signals
 from router.routing.choice.chooser import chooser_of
 from router.routing.conditions import AllOf, AnyOf, Condition, Leaf, Term, compile_when, leaves
 from router.routing.decision import DIRECT, Candidate, Decision
-from router.routing.gates import judge, passed
+from router.routing.gates import free_first, judge, passed
 from router.routing.index import Index
 from router.routing.matches import Words
 from router.telemetry.record import Record
@@ -91,6 +91,8 @@ class Plan:
         candidates = judge(route.to, signals, facts, route.settings, route.private)
         if route.chooser is not None:
             candidates = route.chooser.arrange(candidates, signals, facts, told)
+        if signals.purse is not None and signals.spent.soft:
+            candidates = free_first(candidates, facts)
         private = _has_private_key(signals)
         if candidates == route.unhindered.candidates and not private:
             return route.unhindered

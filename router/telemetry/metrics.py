@@ -76,6 +76,9 @@ class Metrics:
             "signalbox_cache_bytes", "Bytes of answers that came out of the cache or were kept.", ("route", "result")
         )
         self.cache = Counter("signalbox_cache_requests", "Requests of routes with a cache.", ("route", "result"))
+        self.limited = Counter(
+            "signalbox_limit_refusals", "Requests refused by a limit, a budget or the guard.", ("limit", "key", "route")
+        )
         self.matches = Counter("signalbox_rule_matches", "Requests that a route has decided.", ("route",))
         self.rejections = Counter("signalbox_gate_rejections", "Candidates that a gate held back.", ("backend", "gate"))
         self.attempts = Counter("signalbox_attempts", "Backends asked, by what came of it.", ("backend", "result"))
@@ -120,7 +123,7 @@ class Metrics:
             *(self.requests, self.duration, self.overhead, self.first, self.speed, self.tokens, self.spend),
             *(self.baseline, self.saved, self.unpriced, self.cache, self.matches, self.rejections, self.attempts),
             *(self.fallbacks, self.cancelled, self.broken, self.reloads, self.latency, self.queued, self.cache_bytes),
-            *(self.cache_failures, self.retries, self.hedges, self.unretried, self.circuit_opened),
+            *(self.cache_failures, self.retries, self.hedges, self.unretried, self.circuit_opened, self.limited),
             *self.work,
             Gauge("signalbox_requests_in_flight", "Requests being answered.", (), lambda: [((), self.running)]),
             Gauge("signalbox_build_info", "Constant 1.", ("version",), lambda: [((__version__,), 1.0)], "least"),
@@ -139,6 +142,8 @@ class Metrics:
     def count(self, record: Record) -> None:
         """Add one finished request."""
         self._of(record).count(record)
+        if record.limited:
+            self.limited.add(record.limited, record.key or "", record.route)
         if record.rejected or record.outcome != "ok" or len(record.attempts) != 1:
             self._count_rare(record)
         if record.cache:
@@ -202,6 +207,8 @@ class Metrics:
     def _count_rare(self, record: Record) -> None:
         for backend, gate in record.rejected:
             self.rejections.add(backend, gate)
+        if record.outcome == "refused" and not record.attempts and any(gate == "budget" for _, gate in record.rejected):
+            self.limited.add("budget", record.key or "", record.route)
         attempts = record.attempts
         for attempt in attempts[:-1]:
             self.attempts.add(attempt.backend, attempt.reason or "ok")

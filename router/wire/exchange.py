@@ -215,6 +215,9 @@ class Exchange:
 
     def _head(self, status: int, headers: RawHeaders, framing: bytes) -> bytes:
         parts = [STATUS_LINE[status], self.protocol.default_head()]
+        if self.extra:  # what we say ourselves, a backend does not say as well
+            own = {name for name, _ in self.extra if name.startswith(b"x-ratelimit-")}
+            headers = [header for header in headers if header[0] not in own]
         for name, value in headers:
             parts += (name, b": ", value, b"\r\n")
         for name, value in self.extra:

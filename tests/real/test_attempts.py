@@ -510,7 +510,8 @@ def test_nobody_there_is_asked_again_within_the_budget() -> None:
 def asked_again_and_again(rules: str) -> None:
     with signalbox(rules) as proxy:
         began = time.monotonic()
-        attempts = [json.loads(post(proxy, CHAT, body())[2])["error"]["message"].count("gone:") for _ in range(40)]
+        questions = [body(messages=[{"role": "user", "content": f"question {n}"}]) for n in range(40)]
+        attempts = [json.loads(post(proxy, CHAT, each)[2])["error"]["message"].count("gone:") for each in questions]
         assert attempts[0] == 2
         assert 40 < sum(attempts) <= 40 + 10 + 8
         assert metric(proxy, "signalbox_retries_refused_total") >= 20

@@ -224,7 +224,6 @@ def test_a_cheap_condition_that_fails_spares_the_expensive_one() -> None:
         ({"time": "07:00..07:00"}, ("when", "time"), "ends when it begins"),
         ({"time": "mon..fry"}, ("when", "time"), 'does not know the weekday "fry"'),
         ({"time": "noon"}, ("when", "time"), 'weekday "noon"'),
-        ({"budget": "> 80"}, ("when", "budget"), "the signal `budget` needs live state"),
         ({"backend": "a"}, ("when", "backend"), "takes a mapping of backends to states"),
         ({"backend": {"a": "upp"}}, ("when", "backend", "a"), 'does not know "upp"'),
         ({"backend": {"a": []}}, ("when", "backend", "a"), "empty list"),
