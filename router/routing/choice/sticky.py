@@ -41,7 +41,7 @@ class Sticky(Choice):
         depths = [load.warm.depth(chain) if load is not None else 0 for load in loads]
         sizes = self._sizes(names, loads)
         crowded = _crowded(loads, sizes)
-        draws = _draws(f"{signals.key}/{signals.session}", names, sizes)
+        draws = _draws(signals.session, names, sizes)
         deepest = max(depths)
         places = []
         for at, (load, depth, size) in enumerate(zip(loads, depths, sizes, strict=True)):
