@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -101,6 +102,7 @@ def create() -> FastAPI:
 def run(settings: Settings, rulebook: Rulebook) -> int:
     """Serve until SIGTERM or SIGINT; open streams then get the grace time. Returns the exit code."""
     _log(settings)
+    _open_many_files()
     several = settings.workers > 1
     box = Box(settings, rulebook)
     config = uvicorn.Config(
@@ -171,6 +173,16 @@ async def _fault(request: Request, _: Exception) -> Response:
 def _shaped(refusal: Refusal, extra: Any = None) -> Response:
     headers, body = shape(refusal)
     return Response(body, refusal.status, {**{k.decode(): v.decode() for k, v in headers}, **(extra or {})})
+
+
+def _open_many_files() -> None:
+    """As many as the system allows: each connection is one, and the usual 1,024 are few."""
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(ValueError, OSError):  # macOS tells a limit that it does not take
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _log(settings: Settings) -> None:

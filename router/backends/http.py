@@ -85,7 +85,12 @@ class HttpBackend(Backend):
             raise
         if self.facts.up is not True:
             self.prober.reached()
-        return HttpAnswer(response, slots)
+        answer = HttpAnswer(response, slots)
+        if 300 <= response.status < 400 and any(name == b"location" for name, _ in response.headers):
+            # Nobody follows it: not the proxy with its key, and not the client, whom it would lead past the rules.
+            answer.abort()
+            raise BackendError("broken", f"it redirects elsewhere (status {response.status}); `url` must be the place")
+        return answer
 
     @property
     def busy(self) -> bool:
