@@ -65,10 +65,10 @@ class Watched:
         """Process numbers of those that serve."""
         return sorted(int(window.stem) for window in self.folder.glob("*.sock") if _runs(int(window.stem)))
 
-    def alive(self) -> Alive:
-        """As it is now."""
+    def alive(self, *, at_rest: bool = True) -> Alive:
+        """As it is now; `at_rest`: after a collection of what only circles keep."""
         workers = self.workers
-        told = [self._ask(worker) for worker in workers]
+        told = [self._ask(worker, b"rest" if at_rest else b"now") for worker in workers]
         tasks: Counter[str] = Counter()
         for one in told:
             tasks.update(one["tasks"])
@@ -92,10 +92,11 @@ class Watched:
             time.sleep(0.1)
         return left
 
-    def _ask(self, worker: int) -> dict[str, dict[str, int]]:
+    def _ask(self, worker: int, what: bytes) -> dict[str, dict[str, int]]:
         with socket.socket(socket.AF_UNIX) as asker:
             asker.settimeout(10)
             asker.connect(str(self.folder / f"{worker}.sock"))
+            asker.sendall(what)
             data = b""
             while piece := asker.recv(65536):
                 data += piece

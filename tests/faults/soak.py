@@ -14,10 +14,10 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.faults.alive import Watched, resident, watched
+from tests.faults.alive import Alive, Watched, watched
 from tests.faults.backend import backend_process
 from tests.faults.clients import LIES, Answer, chat, post
 from tests.faults.crowd import Client, ask
@@ -50,6 +50,13 @@ class Report:
     wrongs: int = 0
     memory: list[tuple[float, float]] = field(default_factory=list)
     """(Seconds since the beginning, MB of all workers)."""
+    tasks: list[tuple[float, int]] = field(default_factory=list)
+    """And how many tasks they have."""
+    sockets: list[tuple[float, int]] = field(default_factory=list)
+    """And sockets toward clients."""
+    before: tuple[float, int, int] = (0.0, 0, 0)
+    """Memory, tasks and sockets at rest, before the first and after the last of them."""
+    rest: tuple[float, int, int] = (0.0, 0, 0)
     left: str = ""
     """What was left behind: tasks, sockets, slots."""
 
@@ -67,12 +74,13 @@ class Report:
 
     def table(self) -> str:
         """Markdown."""
-        lines = ["| minute | memory, MB | |", "| ---: | ---: | --- |"]
+        lines = ["| minute | memory, MB | tasks | sockets of clients |", "| ---: | ---: | ---: | ---: |"]
         for minute in range(int(self.seconds // 60) + 1):
-            found = [value for at, value in self.memory if 60 * minute <= at < 60 * (minute + 1)]
-            if found:
-                note = "growth is counted from here" if minute == WARM // 60 else ""
-                lines.append(f"| {minute} | {statistics.median(found):.1f} | {note} |")
+            within = [_within(sample, minute) for sample in (self.memory, self.tasks, self.sockets)]
+            if within[0]:
+                memory, tasks, sockets = (statistics.median(values) for values in within)
+                lines.append(f"| {minute} | {memory:.1f} | {tasks:.0f} | {sockets:.0f} |")
+        lines.append(f"| at rest | {self.rest[0]:.1f} | {self.rest[1]} (before: {self.before[1]}) | {self.rest[2]} |")
         grown = "too short to tell" if self.growth is None else f"{100 * (self.growth - 1):+.1f} %"
         lines += [
             "",
@@ -133,7 +141,10 @@ class Soak:
 
     async def _watch(self) -> None:
         while time.monotonic() < self._until:
-            self.report.memory.append((time.monotonic() - self._began, sum(map(resident, self.proxy.workers))))
+            alive, at = await asyncio.to_thread(self.proxy.alive, at_rest=False), time.monotonic() - self._began
+            self.report.memory.append((at, alive.memory))
+            self.report.tasks.append((at, alive.tasks.total()))
+            self.report.sockets.append((at, alive.clients))
             await asyncio.sleep(SAMPLE)
 
     async def _edit(self, chance: random.Random) -> None:
@@ -232,6 +243,14 @@ class Soak:
         return _good(await ask(self.port, post(chat(name, text=_words(chance)), headers=headers)), False)
 
 
+def _within(sample: Sequence[tuple[float, float]], minute: int) -> list[float]:
+    return [value for at, value in sample if 60 * minute <= at < 60 * (minute + 1)]
+
+
+def _seen(alive: Alive) -> tuple[float, int, int]:
+    return alive.memory, alive.tasks.total(), alive.clients
+
+
 def _words(chance: random.Random) -> str:
     return f"question {chance.randrange(10**9)} "
 
@@ -292,6 +311,8 @@ def soak(minutes: float, workers: int, seed: int) -> Report:
             before = proxy.alive()
             asyncio.run(Soak(proxy, report).run())
             report.left = proxy.left_behind(before, 20)
+            after = proxy.alive()
+            report.before, report.rest = _seen(before), _seen(after)
     return report
 
 

@@ -52,11 +52,12 @@ def _answer(loop: asyncio.AbstractEventLoop) -> None:
     while True:
         asker, _ = window.accept()
         with asker:
-            asker.sendall(json.dumps(_alive(loop)).encode())
+            asker.sendall(json.dumps(_alive(loop, at_rest=asker.recv(16) == b"rest")).encode())
 
 
-def _alive(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    gc.collect()  # what only a circle keeps is not leaked
+def _alive(loop: asyncio.AbstractEventLoop, *, at_rest: bool) -> dict[str, Any]:
+    if at_rest:
+        gc.collect()  # what only a circle keeps is not leaked
     tasks = Counter(getattr(task.get_coro(), "__qualname__", str(task)) for task in asyncio.all_tasks(loop))
     busy = sum(len(pool._all) - len(pool._idle) for pool in _pools)
     return {"tasks": dict(tasks), "busy": busy, "idle": sum(len(pool._idle) for pool in _pools)}
