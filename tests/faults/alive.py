@@ -66,7 +66,7 @@ class Watched:
         return sorted(int(window.stem) for window in self.folder.glob("*.sock") if _runs(int(window.stem)))
 
     def alive(self, *, at_rest: bool = True) -> Alive:
-        """As it is now; `at_rest`: after a collection of what only circles keep."""
+        """As it is now; `at_rest`: after a collection of what only circles keep, and with the gauges."""
         workers = self.workers
         told = [self._ask(worker, b"rest" if at_rest else b"now") for worker in workers]
         tasks: Counter[str] = Counter()
@@ -81,7 +81,7 @@ class Watched:
             sum(1 for _, _, state in sockets if state == CLOSE_WAIT),
             busy,
             idle,
-            gauges(self.proxy.get("/metrics")[1]),
+            gauges(self.proxy.get("/metrics")[1]) if at_rest else {},
             sum(map(resident, workers)),
         )
 

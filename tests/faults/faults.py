@@ -73,7 +73,11 @@ def says(name: str, *pieces: bytes, pause: float = 0.0, then: str = "stay", **se
 
 def _streams(connection: Connection) -> bool:
     assert connection.asked is not None
-    return connection.asked.json.get("stream") is True
+    try:
+        said = connection.asked.json
+    except ValueError:  # a form
+        return False
+    return isinstance(said, dict) and said.get("stream") is True
 
 
 # -- well-behaved ones ------------------------------------------------------------------------------------------------

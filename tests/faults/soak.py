@@ -57,6 +57,8 @@ class Report:
     before: tuple[float, int, int] = (0.0, 0, 0)
     """Memory, tasks and sockets at rest, before the first and after the last of them."""
     rest: tuple[float, int, int] = (0.0, 0, 0)
+    slowest: float = 0.0
+    """Seconds that `/health` took at most, asked beside all the rest."""
     left: str = ""
     """What was left behind: tasks, sockets, slots."""
 
@@ -88,7 +90,7 @@ class Report:
             + ", ".join(f"{n:,} {kind}" for kind, n in self.done.most_common())
             + ".",
             f"Promises not kept: {self.wrongs}. Memory from minute {WARM / 60:.0f} to the end: {grown}. "
-            f"Left behind: {self.left or 'nothing'}.",
+            f"Left behind: {self.left or 'nothing'}. `/health` took {1000 * self.slowest:.0f} ms at most.",
             *self.wrong,
         ]
         return "\n".join(lines)
@@ -145,6 +147,10 @@ class Soak:
             self.report.memory.append((at, alive.memory))
             self.report.tasks.append((at, alive.tasks.total()))
             self.report.sockets.append((at, alive.clients))
+            began = time.monotonic()
+            health = await ask(self.port, b"GET /health HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+            assert health is not None and health.body == b"ok"
+            self.report.slowest = max(self.report.slowest, time.monotonic() - began)
             await asyncio.sleep(SAMPLE)
 
     async def _edit(self, chance: random.Random) -> None:
