@@ -261,10 +261,10 @@ def sigterm() -> tuple[str, bool]:
                 await asyncio.sleep(1)
                 proxy.proxy.process.send_signal(signal.SIGTERM)
                 began = time.monotonic()
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(2)
                 late = Load(proxy.proxy.port)
                 await late.one(post(chat("auto")))
-                refused[0] = len(late.failed)
+                refused[0] = sum(reason.startswith("not connected") for reason in late.failed)
                 await asyncio.gather(*begun)
                 await asyncio.to_thread(proxy.proxy.process.wait, 20)
                 return time.monotonic() - began

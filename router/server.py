@@ -47,6 +47,9 @@ DOORS = "The OpenAI-compatible API is under /v1: set a client's base URL to http
 KEEP_ALIVE = 75
 """Seconds an unused client connection is kept: longer than the pools of the usual clients (60 s and less) keep theirs,
 so that it is they who close."""
+HUNG = 30
+"""Seconds that a worker process may take to give a sign of life before it is replaced. uvicorn's 5 are few for one that
+starts on a busy machine: it would be replaced again and again before it has ever served."""
 
 
 def application(box: Box) -> FastAPI:
@@ -120,6 +123,7 @@ def run(settings: Settings, rulebook: Rulebook) -> int:
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, round(settings.grace)),
+        timeout_worker_healthcheck=HUNG,
         backlog=2048,
     )
     # uvicorn raises the signal again once it has shut down; a proxy that was asked to stop and did ends with 0.
@@ -128,7 +132,7 @@ def run(settings: Settings, rulebook: Rulebook) -> int:
     if several:
         with TemporaryDirectory(prefix="signalbox-") as folder:
             os.environ[FOLDER] = folder
-            Multiprocess(config, sockets=[config.bind_socket()]).run()
+            _Workers(config, sockets=[config.bind_socket()]).run()
         return 0
     server = _Server(config, box)
     try:
@@ -137,6 +141,16 @@ def run(settings: Settings, rulebook: Rulebook) -> int:
         if not server.started:
             log.error("could not listen on %s port %d; --port chooses another", settings.host, settings.port)
     return 0 if server.started else 3
+
+
+class _Workers(Multiprocess):
+    """Takes no connection any more once it is told to stop: its backlog is emptied by nobody then, and a client would
+    wait in it for as long as others are served."""
+
+    def terminate_all(self) -> None:
+        for listening in self.sockets:
+            listening.close()
+        super().terminate_all()
 
 
 class _Server(uvicorn.Server):

@@ -108,7 +108,7 @@ def signalbox(
             process = subprocess.Popen(command, stdout=sink, stderr=sink, env={**clean, **environment})
         proxy = Signalbox(port, path, process, log)
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while True:
                 try:
                     proxy.get("/health")

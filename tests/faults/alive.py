@@ -112,7 +112,7 @@ def watched(rules: str, *arguments: str, ready: bool = True, **environment: str)
         with signalbox(rules, *arguments, ready=ready, program="tests.faults.watched", **environment) as proxy:
             found = Watched(proxy, Path(folder))
             wanted = int(arguments[arguments.index("--workers") + 1]) if "--workers" in arguments else 1
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while len(found.workers) < wanted and time.monotonic() < until:
                 time.sleep(0.05)
             yield found
