@@ -63,6 +63,9 @@ FIGURES: dict[str, Callable[[], Section]] = {
     ),
     "worker-killed": lambda: _section("A worker is killed", faults_load.worker_killed, "worker-killed"),
     "slow-streams": lambda: _section("1,000 slow streams on one worker", faults_load.slow_streams, "slow-streams"),
+    "idle-connections": lambda: _section(
+        "10,000 idle connections on one worker", faults_load.idle_connections, "idle-connections"
+    ),
     "sigterm": lambda: _section("SIGTERM under load", faults_load.sigterm, "sigterm"),
     "client-leaves": lambda: _section("A client leaves, 1,000 times", faults_load.client_leaves, "client-leaves"),
     "bad-inputs": lambda: _section("10,000 bad inputs and more", faults_inputs.bad_inputs, "bad-inputs"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sqlite3
 import time
@@ -21,11 +22,12 @@ from tests.faults.crowd import Client
 from tests.faults.faults import DRIPS, FAULTS
 from tests.signalbox import free_port
 
-__all__ = ["backend_killed", "client_leaves", "sigterm", "slow_streams", "worker_killed"]
+__all__ = ["backend_killed", "client_leaves", "idle_connections", "sigterm", "slow_streams", "worker_killed"]
 
 KILLS = 20
 STREAMS = 1000
 LEAVES = 1000
+IDLE = 10_000
 CLIENTS = 16
 
 
@@ -243,6 +245,53 @@ def slow_streams() -> tuple[str, bool]:
 async def _warmed(proxy: Watched) -> None:
     load = Load(proxy.proxy.port)
     await load.one(post(chat("auto", stream=True)))
+
+
+def idle_connections() -> tuple[str, bool]:
+    """IDLE connections that say nothing, and what a request takes meanwhile."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < IDLE + 1000:
+        return f"Not measured: this machine allows {most:,} open files, and {IDLE + 1000:,} are needed.", False
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    times: dict[str, list[float]] = {"before": [], "meanwhile": []}
+    with backend_process("good") as backend, watched(_rules({"a": backend.ports["good"]}, "a")) as proxy:
+        load = Load(proxy.proxy.port)
+
+        async def ask(when: str) -> None:
+            for _ in range(200):
+                began = time.perf_counter()
+                await load.one(post(chat("auto")))
+                times[when].append(1000 * (time.perf_counter() - began))
+
+        async def run() -> tuple[float, float]:
+            await ask("before")
+            before = sum(map(resident, proxy.workers))
+            idle = [await Client.open(proxy.proxy.port) for _ in range(IDLE)]
+            while proxy.alive(at_rest=False).clients < IDLE:
+                await asyncio.sleep(0.2)
+            after = sum(map(resident, proxy.workers))
+            await ask("meanwhile")
+            for client in idle:
+                client.close()
+            return before, after
+
+        rest = proxy.alive()
+        before, after = asyncio.run(run())
+        left = proxy.left_behind(rest, 10)
+    rows = [
+        ["memory before and with them", f"{before:.0f} MB, {after:.0f} MB"],
+        ["memory of each", f"{1000 * (after - before) / IDLE:.1f} kB"],
+        *[
+            [f"a request {when}, p50 and p99", " ms, ".join(_percentiles(those)) + " ms"]
+            for when, those in times.items()
+        ],
+        ["left behind", left or "nothing"],
+    ]
+    return table(["", ""], rows), not load.failed and not left
+
+
+def _percentiles(times: list[float]) -> list[str]:
+    return [number(percentile(times, percent)) for percent in (50, 99)]
 
 
 def sigterm() -> tuple[str, bool]:

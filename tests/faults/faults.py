@@ -12,7 +12,7 @@ from typing import Any
 from tests.faults.backend import Connection, Fault, json_answer
 from tests.upstream import chat_answer, chat_chunks
 
-__all__ = ["BOMB", "DRIPS", "EVENTS", "FAULTS", "GIGABYTE", "JSON", "PIECES", "SLOW", "STREAM", "resets_at"]
+__all__ = ["BOMB", "DRIPS", "EVENTS", "FAULTS", "GIGABYTE", "GZIPPED", "JSON", "PIECES", "SLOW", "STREAM", "resets_at"]
 
 Play = Callable[[Connection], Awaitable[None]]
 
@@ -221,6 +221,17 @@ def resets_at(byte: int) -> Play:
     return play
 
 
+for place, at in {
+    "byte 1": 1,
+    "byte 17, in its status line": 17,
+    "byte 40, in its headers": 40,
+    "the last byte of its head": len(SSE) - 1,
+    "its first chunk size": len(SSE) + 1,
+    "a byte of its role": len(SSE) + 60,
+    "a byte of its second content": len(SSE) + sum(len(chunk(event)) for event in EVENTS[:2]) + 100,
+}.items():
+    name = f"resets at {place}"
+    FAULTS[name] = Fault(name, resets_at(at))
 BEGUN = SSE + b"".join(map(chunk, EVENTS[:2]))
 """A role and the first content."""
 says("closes after its first content", BEGUN, then="close")
@@ -305,7 +316,8 @@ FOREIGN = whole(b"application/json", SECOND, headers=b"x-foreign: 1\r\n")
 says("answers twice", PLAIN + JSON + FOREIGN)
 says("closes with words after its answer", PLAIN[:-2] + b"connection: close\r\n\r\n" + JSON + b"and more", then="close")
 says("sends words after its last chunk", STREAM + b"and more", then="close")
-says("answers in gzip", whole(b"application/json", gzip.compress(JSON), headers=b"content-encoding: gzip\r\n"), then="")
+GZIPPED = gzip.compress(JSON)
+says("answers in gzip", whole(b"application/json", GZIPPED, headers=b"content-encoding: gzip\r\n"), then="")
 
 # -- much ------------------------------------------------------------------------------------------------------------
 

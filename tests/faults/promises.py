@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.faults.faults import EVENTS, FAILED, FAULTS, JSON, SHOWN
+from tests.faults.faults import EVENTS, FAILED, FAULTS, GZIPPED, JSON, SHOWN
 
 __all__ = ["PROMISES", "Promise"]
 
@@ -113,6 +113,20 @@ PROMISES = [
         STREAM,
         reason="broken",
     ),
+    *_each(
+        "move on",
+        [
+            "resets at byte 1",
+            "resets at byte 17, in its status line",
+            "resets at byte 40, in its headers",
+            "resets at the last byte of its head",
+            "resets at its first chunk size",
+            "resets at a byte of its role",
+        ],
+        STREAM,
+        reason="broken",
+    ),
+    *_each("be cut", ["resets at a byte of its second content"], STREAM, reason="broken"),
     *_each("be cut", ["hangs after its first content"], STREAM, reason="timeout"),
     # what it claims
     *_each(
@@ -183,5 +197,6 @@ PROMISES = [
         body=WHOLE_STREAM,
     ),
     *_each("be whole", ["sends words after its last chunk"], STREAM, body=WHOLE_STREAM),
+    *_each("be whole", ["answers in gzip"], PLAIN, body=GZIPPED),
     *_each("be whole", ["ends its stream without DONE"], STREAM, body=b"".join(EVENTS[:-1])),
 ]
