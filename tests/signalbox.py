@@ -95,10 +95,15 @@ def open_stream(proxy: Signalbox) -> Iterator[http.client.HTTPResponse]:
 
 @contextmanager
 def signalbox(
-    rules: str, *arguments: str, ready: bool = True, under: tuple[str, ...] = (), **environment: str
+    rules: str,
+    *arguments: str,
+    ready: bool = True,
+    under: tuple[str, ...] = (),
+    program: str = "router.cli",
+    **environment: str,
 ) -> Iterator[Signalbox]:
     """Started with these rules, `under` another program if there is to be one, and ended with SIGTERM; its log must
-    hold no traceback."""
+    hold no traceback. `program`: the module that is run."""
     with tempfile.TemporaryDirectory() as folder:
         path, log, port = Path(folder, "rules.yaml"), Path(folder, "log"), free_port()
         path.write_text(rules)
@@ -106,7 +111,7 @@ def signalbox(
             *under,
             sys.executable,
             "-m",
-            "router.cli",
+            program,
             "serve",
             "--rules",
             str(path),
