@@ -35,7 +35,8 @@ IDLE, IDLE_DOWN = 600.0, 60.0
 """Seconds without a request for it, after which one that is there, or one that is down, is asked less often."""
 SLOWER = 4
 """So much less often one that is there is asked then."""
-ASK_DOWN_IDLE = 30.0
+DOWN_HERE, DOWN_ELSEWHERE = 10.0, 30.0
+"""Seconds between two questions to one that is down and not wanted."""
 
 
 class Prober:
@@ -133,7 +134,9 @@ class Prober:
             if self._hurry.is_set():
                 await asyncio.sleep(ASK_DOWN_FIRST * random.uniform(0.8, 1.2))
             return
-        longest = ASK_DOWN_IDLE if unused > IDLE_DOWN else ASK_DOWN
+        longest = ASK_DOWN
+        if unused > IDLE_DOWN:
+            longest = DOWN_HERE if self.facts.private else DOWN_ELSEWHERE
         length = min(ASK_DOWN_FIRST * 1.5 ** min(self._down_for, 30), longest)
         self._down_for += 1
         if length <= ASK_DOWN:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
 import re
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +19,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.backends.servers.shapes import LLAMA, serves
-from tests.signalbox import Signalbox, ask, post, signalbox
+from tests.signalbox import Signalbox, ask, free_port, post, signalbox
 from tests.upstream import Request, Upstream, chat_answer, respond, upstream
 
 RULES = """
@@ -106,20 +110,48 @@ def state(proxy: Signalbox) -> float:
     return value(proxy, 'signalbox_backend_circuit{backend="first"}')
 
 
-def test_a_backend_that_is_killed_and_brought_back_under_load_fails_no_request(
-    proxy: Signalbox, first: Upstream
-) -> None:
-    soon = []
-    with load(proxy) as going:
-        going.used_after(0, "first")
-        for _ in range(5):
-            first.stop()
-            gone = time.monotonic()
-            going.used_after(gone + 0.05, "second")
-            time.sleep(0.6)
-            first.start()
-            soon.append(going.used_after(time.monotonic(), "first"))
-            time.sleep(0.3)
+SERVER = """
+import sys, threading
+from tests.upstream import Upstream
+server = Upstream()
+server.start(int(sys.argv[1]))
+threading.Event().wait()
+"""
+KILLS = int(os.environ.get("KILLS", "5"))
+"""Twenty for the figure in docs/health.md."""
+
+
+def started(port: int) -> subprocess.Popen[bytes]:
+    """A server in a process of its own, once it listens."""
+    process = subprocess.Popen([sys.executable, "-c", SERVER, str(port)])
+    until = time.monotonic() + 15
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.005)
+
+
+def test_a_backend_that_is_killed_and_brought_back_under_load_fails_no_request(second: Upstream) -> None:
+    soon, port = [], free_port()
+    process = started(port)
+    rules = RULES.format(first=f"http://127.0.0.1:{port}/v1", second=second.url)
+    with signalbox(rules) as proxy:
+        try:
+            with load(proxy) as going:
+                going.used_after(0, "first")
+                for _ in range(KILLS):
+                    process.kill()
+                    process.wait()
+                    going.used_after(time.monotonic(), "second")
+                    time.sleep(0.6)
+                    process = started(port)
+                    soon.append(going.used_after(time.monotonic(), "first"))
+                    time.sleep(0.3)
+        finally:
+            process.kill()
+            process.wait()
     assert going.failed == []
     assert len(going.answered) > 100
     print(f"{len(going.answered)} requests, none failed; used again after {', '.join(f'{s:.2f}' for s in soon)} s")
