@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from router.backends.contract import Answer, Backend, BackendError, Call
 from router.backends.probe import Prober
+from router.backends.servers.interview import NOT_NOW
 from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import HttpBackend as Spec
@@ -90,7 +91,9 @@ class HttpBackend(Backend):
         except BaseException:
             slots.give_back()
             raise
-        if self.facts.up is not True:
+        if response.status in NOT_NOW:
+            self.prober.suspected()
+        elif self.facts.up is not True:
             self.prober.reached()
         return HttpAnswer(response, slots)
 

@@ -68,6 +68,8 @@ class Prober:
         """Nothing has been learned since it came back."""
         self._down_for = 0
         """Times it was asked in a row, and was down."""
+        self._doubted = False
+        """Requests have failed since it was asked."""
         self._hurry = asyncio.Event()
         """Set when it is to be looked after soon."""
         self._task: asyncio.Task[None] | None = None
@@ -99,7 +101,8 @@ class Prober:
             self._hurry.set()
 
     def suspected(self) -> None:
-        """Requests fail: see whether it is still there."""
+        """Requests fail: see whether it is still there, and what it says now."""
+        self._doubted = True
         self._hurry.set()
 
     def _turn(self, up: bool, fault: str | None) -> None:
@@ -119,7 +122,9 @@ class Prober:
         asked = 0.0
         while True:
             again = ASK_AGAIN * (SLOWER if loop.time() - self.used > IDLE else 1)
-            if self.facts.up is not True or (loop.time() - asked > again and not self._server.busy):
+            due = self._doubted or loop.time() - asked > again
+            if self.facts.up is not True or (due and not self._server.busy):
+                self._doubted = False
                 await self.ask()
                 asked = loop.time()
             else:

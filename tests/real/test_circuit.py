@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.backends.servers.shapes import LLAMA, serves
-from tests.signalbox import Signalbox, ask, free_port, post, signalbox
+from tests.signalbox import Signalbox, ask, free_port, open_stream, post, signalbox
 from tests.upstream import Request, Upstream, chat_answer, respond, upstream
 
 RULES = """
@@ -343,6 +343,39 @@ def test_a_server_that_loads_its_model_is_passed_over_and_used_when_it_has_it(se
             assert (entry["context_length"], entry["slots"], entry["loaded"]) == (24576, 4, True)
             assert entry["input_modalities"] == ["text", "image"]
             assert value(proxy, 'signalbox_backend_slots{backend="first"}') == 4
+
+
+def test_a_server_that_was_started_anew_unseen_and_loads_is_found_out_by_the_first_request(
+    proxy: Signalbox, first: Upstream
+) -> None:
+    pages: dict[str, object] = {"/v1/models": {"data": [{"id": "coder", "owned_by": "llamacpp", "meta": None}]}}
+    pages |= {"/health": 503, CHAT: 503}
+    first.play = serves(pages)
+    assert post(proxy, CHAT, body())[1]["x-signalbox-attempts"] == "2"
+    until = time.monotonic() + 3
+    while '"is loading its model"' not in explained(proxy):
+        assert time.monotonic() < until, explained(proxy)
+        time.sleep(0.02)
+    assert post(proxy, CHAT, body())[1]["x-signalbox-attempts"] == "1"
+    assert post(proxy, CHAT, body("alone"))[0] == 503  # it is asked, and the answer does not make it one that is up
+    assert '"is loading its model"' in explained(proxy)
+    assert state(proxy) == 0
+
+
+def test_a_long_answer_to_the_one_that_tries_brings_the_backend_back_with_its_beginning(
+    proxy: Signalbox, first: Upstream
+) -> None:
+    first.status = 500
+    for _ in range(3):
+        post(proxy, CHAT, body())
+    assert state(proxy) == 2
+    first.status, first.pause, first.pieces = 200, 0.3, ["word "] * 10
+    time.sleep(0.6)
+    with open_stream(proxy) as stream:
+        assert stream.headers["x-signalbox-backend"] == "first"
+        assert state(proxy) == 0
+        first.pause = 0.0
+        assert post(proxy, CHAT, body())[1]["x-signalbox-backend"] == "first"
 
 
 def explained(proxy: Signalbox) -> str:
