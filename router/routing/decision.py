@@ -19,7 +19,8 @@ class Candidate:
     backend: str
     ok: bool = True
     gate: str | None = None
-    """The gate that rejected it: key, endpoint, modality, context, tools, json, privacy, budget, health."""
+    """The gate that rejected it: key, endpoint, modality, context, tools, json, privacy, budget, health; or `wait`, of
+    one that is still asked when the others fail."""
     reason: str | None = None
     """One sentence for a person, with the figures compared."""
     last_resort: bool = False

@@ -31,7 +31,7 @@ from router.routing.values import BadValue, flag, numbers
 
 __all__ = ["FACETS", "NOT_KNOWN", "State", "alternatives", "is_warm"]
 
-NOT_KNOWN = "not known without a running server; taken as"
+NOT_KNOWN = "assumed, without a running server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,15 @@ class State:
 
     def tell(self, signals: Signals) -> str:
         """The facet now, for a person."""
-        value = self.read(signals)
+        worded = _worded(self.facet, self.read(signals))
         facts = signals.backend.get(self.backend)
         if facts is None:
-            return "left out" if signals.backend else f"{NOT_KNOWN} {_worded(self.facet, value)}"
+            return "left out" if signals.backend else f"{worded} ({NOT_KNOWN})"
         if self.facet == "up" and facts.up is not None:
-            return f"down: {facts.fault}" if facts.up is False and facts.fault else _worded("up", value)
-        if self.facet != "up" and facts.load is not None:
-            return _worded(self.facet, value)
-        not_asked = "not asked yet; taken as" if facts.load is not None else NOT_KNOWN
-        return f"{not_asked} {_worded(self.facet, value)}"
+            return f"{worded}: {facts.fault}" if facts.fault and facts.up is False else worded
+        if facts.load is None:
+            return f"{worded} ({NOT_KNOWN})"
+        return worded if self.facet != "up" else f"{worded} (assumed, not asked yet)"
 
 
 def _worded(facet: str, value: Any) -> str:

@@ -135,13 +135,13 @@ class Load(ABC):
 
     def answered(self, record: Record) -> None:
         """This backend has answered a request: take the time from it."""
-        if record.status != 200 or record.cache in ("hit", "joined", "similar") or not record.attempts:
+        if record.status != 200 or record.cache in ("hit", "joined", "similar"):
             return
-        attempt = record.attempts[-1]
-        if attempt.backend != record.backend or attempt.reason is not None or not attempt.asked:
-            return
-        turn = attempt.asked + attempt.queued
-        if record.first:
-            self.first.add(record.first - turn)
-        elif record.received:
-            self.whole.add(record.received - turn)
+        for attempt in reversed(record.attempts):
+            if attempt.backend == record.backend and attempt.reason is None and attempt.asked:
+                turn = attempt.asked + attempt.queued
+                if record.first:
+                    self.first.add(record.first - turn)
+                elif record.received:
+                    self.whole.add(record.received - turn)
+                return

@@ -217,6 +217,16 @@ async def test_the_common_beginning_of_two_prompts_is_computed_once(tiny: Path) 
     assert said(again) == said(first)
 
 
+async def test_a_new_conversation_with_the_same_beginning_does_not_drive_out_the_one_before_it(tiny: Path) -> None:
+    trains, lamps = "A question about trains, again and again.", "A question about lamps, now and then."
+    async with running(tiny, parallel=2) as backend:
+        for text in (trains, lamps):
+            await plain(backend, text)
+        again = [(await plain(backend, text))["usage"] for text in (trains, lamps, trains, lamps)]
+    for usage in again:
+        assert usage["prompt_tokens_details"]["cached_tokens"] == usage["prompt_tokens"] - 1
+
+
 async def test_a_prompt_longer_than_the_context_is_refused_with_the_code_clients_know(tiny: Path) -> None:
     async with running(tiny, n_ctx=256) as backend:
         error = await refused(backend, text="x" * 400)

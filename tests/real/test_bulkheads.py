@@ -127,20 +127,20 @@ def p(share: float, found: list[float]) -> float:
 
 async def test_one_that_hangs_with_hundreds_waiting_leaves_the_other_as_fast_as_it_was(proxy: Signalbox) -> None:
     await times(proxy, 200)
-    before, meanwhile = [], []
-    before += await times(proxy, 1200)
+    before = [await times(proxy, 400) for _ in range(4)]
     async with crowd(proxy, PARALLEL + QUEUE):
-        meanwhile += await times(proxy, 1200)
+        meanwhile = [await times(proxy, 400) for _ in range(4)]
     await gauge(proxy, "signalbox_queue_depth", 0)
     await gauge(proxy, "signalbox_backend_busy", 0)
-    before = sorted(before + await times(proxy, 1200))
+    # The quietest of four parts: what else this machine does disturbs some of them, what the proxy does all.
+    half, most = ([min(p(share, part) for part in parts) for parts in (before, meanwhile)] for share in (0.5, 0.99))
     told = [
-        f"{name}: p50 {p(0.5, f) * 1e3:.2f} ms, p99 {p(0.99, f) * 1e3:.2f} ms"
-        for name, f in (("before and after", before), ("meanwhile", meanwhile))
+        f"{name}: p50 {p50 * 1e3:.2f} ms, p99 {p99 * 1e3:.2f} ms"
+        for name, p50, p99 in zip(("before", "meanwhile"), half, most, strict=True)
     ]
     print("\n" + "\n".join(told))
-    assert p(0.5, meanwhile) < 1.5 * p(0.5, before) + 0.001, told
-    assert p(0.99, meanwhile) < 2 * p(0.99, before) + 0.005, told
+    assert half[1] < 1.5 * half[0] + 0.001, told
+    assert most[1] < 2 * most[0] + 0.005, told
 
 
 async def test_who_comes_too_many_is_told_within_milliseconds_and_when_to_come_again(proxy: Signalbox) -> None:

@@ -176,6 +176,7 @@ def test_a_queue_that_would_take_too_long_spills_to_the_next_and_explain_tells_t
     assert [each["backend"] for each in told] == ["b", "a"]
     assert "until the first token (3 in the queue with this one, 0.5" in told[1]["reason"]
     assert told[1]["reason"].endswith("and may take 0.3 s")
+    assert 'signalbox_gate_rejections_total{backend="a",gate="wait"} 1.0' in proxy.get("/metrics")[1]
     assert sent(proxy, chat("spill"))[1] == "a"
 
 

@@ -137,7 +137,7 @@ def test_an_explanation_tells_the_state_that_was_found() -> None:
         "ok": False,
     }
     assert cloud["found"] == {"cloud": "down: cannot connect"}
-    assert eyes["found"] == {"eyes": "not known without a running server; taken as free"}
+    assert eyes["found"] == {"eyes": "free (assumed, without a running server)"}
     text = printout(routes, explain(routes, signals(), known), Style(False))
     assert "found home: 3 waiting" in text
 
@@ -152,7 +152,7 @@ def test_a_list_is_told_as_one_entry() -> None:
 def test_without_a_running_server_a_backend_counts_as_just_started_and_that_is_said() -> None:
     assert condition({"backend": {"home": {"up": True, "queue": 0, "busy": False, "warm": False}}}).holds(signals())
     (entry,) = found(plan({"when": {"backend": {"home": "up"}}, "to": "home"}), facts())
-    assert entry["found"] == {"home": "not known without a running server; taken as up"}
+    assert entry["found"] == {"home": "up (assumed, without a running server)"}
 
 
 def test_rules_that_do_not_ask_for_it_do_not_set_it() -> None:

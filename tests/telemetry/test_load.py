@@ -112,6 +112,13 @@ def test_a_whole_answer_tells_a_latency_but_no_time_to_the_first_token() -> None
     assert load.latency == pytest.approx(0.25)
 
 
+def test_the_attempt_that_answered_is_the_one_measured_whatever_was_tried_beside_it() -> None:
+    load = Still(1)
+    failed, answered = Attempt("a", reason="timeout", asked=1.0), Attempt("a", asked=10.0, queued=2.0)
+    load.answered(record(first=13.0, attempts=[failed, answered, Attempt("b", reason="cancelled", asked=11.0)]))
+    assert load.first.value == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(
     "other",
     [

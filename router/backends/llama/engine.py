@@ -189,9 +189,9 @@ class Engine:
 
     @contextmanager
     def _context(self, job: Job, prompt: list[int]) -> Iterator[Context]:
-        """The idle context that has most of `prompt` computed already. The queue sees to it that one is idle."""
+        """An idle context that has much of `prompt` computed already. The queue sees to it that one is idle."""
         with self._lock:
-            context = max(self._contexts, key=lambda idle: idle.shared(prompt))
+            context = _fittest(self._contexts, prompt)
             self._contexts.remove(context)
         try:
             job.attach(context)
@@ -200,6 +200,13 @@ class Engine:
             job.detach()
             with self._lock:
                 self._contexts.append(context)
+
+
+def _fittest(idle: list[Context], prompt: list[int]) -> Context:
+    """The one that has most of `prompt`, if that is half of what it holds or more; else the one used longest ago, which
+    stands first. So a new conversation with the same system prompt does not drive out the one before it."""
+    fit = [(shared, at) for at, each in enumerate(idle) if 2 * (shared := each.shared(prompt)) >= len(each.tokens) > 0]
+    return idle[max(fit)[1]] if fit else idle[0]
 
 
 def _one_prompt(value: Any) -> str | list[int]:

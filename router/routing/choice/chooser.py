@@ -24,6 +24,9 @@ __all__ = ["STRATEGIES", "Chooser", "chooser_of"]
 STRATEGIES: dict[str, type[Choice]] = {"weighted": Weighted, "least_busy": LeastBusy, "sticky": Sticky}
 """By the words of `choice:`; `order` needs none."""
 
+PASSED_OVER = "wait"
+"""As a gate, of a candidate that may still be asked after the others: so it is counted and told like one."""
+
 Candidates = tuple[Candidate, ...]
 
 
@@ -54,7 +57,7 @@ class Chooser:
         order = self.choice.rank(names, signals, facts, told) if self.choice is not None else list(map(Ranked, names))
         if self.waits:
             order = spill(order, self.waits, facts, told)
-        arranged = [_told(passed[each.backend], each.why) for each in order]
+        arranged = [_told(passed[each.backend], each) for each in order]
         return (*arranged, *(candidate for candidate in candidates if not candidate.ok))
 
     def taken(self, names: tuple[str, ...]) -> None:
@@ -63,7 +66,7 @@ class Chooser:
             self.choice.taken(names)
 
 
-def _told(candidate: Candidate, why: str) -> Candidate:
-    if not why:
-        return candidate
-    return replace(candidate, reason=f"{candidate.reason}; {why}" if candidate.reason else why)
+def _told(candidate: Candidate, place: Ranked) -> Candidate:
+    if place.why:
+        candidate = replace(candidate, reason=f"{candidate.reason}; {place.why}" if candidate.reason else place.why)
+    return replace(candidate, gate=PASSED_OVER) if place.passed_over else candidate

@@ -18,6 +18,8 @@ class Ranked(NamedTuple):
     backend: str
     why: str = ""
     """For a person, with the figures compared; "" where nobody asked."""
+    passed_over: bool = False
+    """It stands behind others because it would take longer than its `wait:`."""
 
 
 class Choice(ABC):

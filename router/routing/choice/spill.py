@@ -35,7 +35,10 @@ def spill(order: Sequence[Ranked], waits: Mapping[str, float], facts: Mapping[st
         else:
             stays.append(each)
     late.sort(key=lambda pair: pair[0])
-    return stays + [each for _, each in late]
+    behind = [Ranked(each.backend, each.why, True) for _, each in late]
+    if not stays and behind:
+        behind[0] = behind[0]._replace(passed_over=False)
+    return stays + behind
 
 
 def _with_figures(each: Ranked, load: Load | None, estimate: float, wait: float) -> Ranked:

@@ -41,7 +41,7 @@ class Sticky(Choice):
         depths = [load.warm.depth(chain) if load is not None else 0 for load in loads]
         sizes = self._sizes(names, loads)
         crowded = _crowded(loads, sizes)
-        draws = _draws(f"{signals.key}/{signals.session}", names, sizes)
+        draws = _draws(signals.session, names, sizes)
         deepest = max(depths)
         places = []
         for at, (load, depth, size) in enumerate(zip(loads, depths, sizes, strict=True)):
@@ -52,7 +52,8 @@ class Sticky(Choice):
             return [Ranked(names[place[-1]]) for place in places]
         home = draws.index(max(draws))
         return [
-            Ranked(names[at], _why(depths[at], len(chain), at == home, full, kind)) for full, _, kind, _, at in places
+            Ranked(names[at], _why(depths[at], len(chain), at == home, full, spare, kind))
+            for full, spare, kind, _, at in places
         ]
 
     def _sizes(self, names: Sequence[str], loads: Sequence[Load | None]) -> list[float]:
@@ -90,8 +91,8 @@ def _draws(conversation: str, names: Sequence[str], sizes: Sequence[float]) -> l
     return draws
 
 
-def _why(depth: int, length: int, home: bool, full: bool, kind: int) -> str:
-    said = "full; " if full else ""
+def _why(depth: int, length: int, home: bool, full: bool, spare: bool, kind: int) -> str:
+    said = ("full; " if full else "") + ("only when the others cannot; " if spare else "")
     if depth:
         said += f"has served this conversation up to message {depth} of {length}"
         said += "" if kind == WARM else ", which is further back than another's"
