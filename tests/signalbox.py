@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -55,9 +56,13 @@ class Signalbox:
 
     def wait_ready(self, patience: float = 30) -> None:
         """Until a backend can serve."""
-        until = time.monotonic() + patience
-        while self.get("/ready")[0] != 200:
-            assert time.monotonic() < until, self.get("/ready")[1] + self.log.read_text()
+        until, said = time.monotonic() + patience, ""
+        while True:
+            with contextlib.suppress(OSError):  # a machine that is busy
+                status, said = self.get("/ready")
+                if status == 200:
+                    return
+            assert time.monotonic() < until, said + self.log.read_text()
             time.sleep(0.02)
 
 
