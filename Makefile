@@ -70,8 +70,8 @@ $(VENV)/.dev: $(VENV)/.llama
 	@touch $@
 
 # RUNLEVEL=1: the packages' own services are not started where there is no systemd; the tests start their own.
-SERVERS := redis-server prometheus
-servers:  ## the servers that the tests start, Redis and Prometheus, from Debian's packages (as root)
+SERVERS := redis-server prometheus strace
+servers:  ## the programs that the tests start, Redis, Prometheus and strace, from Debian's packages (as root)
 	@missing=; for server in $(SERVERS); do command -v $$server >/dev/null || missing="$$missing $$server"; done; \
 	test -n "$$missing" || exit 0; \
 	if test "$$(id -u)" != 0; then echo "Their tests are skipped, for they are not installed:$$missing (sudo make servers)"; exit 0; fi; \

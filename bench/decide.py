@@ -1,8 +1,8 @@
 """What a decision costs: `python -m bench.decide`.
 
-Five routes as a person writes them, then a thousand in several shapes, with the index and without. The request is
-small and answered by the last route, so that every route has to be ruled out. Signals are made anew for each
-decision ("cold") as on the server, or once ("routing alone").
+Five routes as a person writes them, also with each `choice` at the last; then a thousand in several shapes, with the
+index and without. The request is small and answered by the last route, so that every route has to be ruled out.
+Signals are made anew for each decision ("cold") as on the server, or once ("routing alone").
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import Rules
 from router.request.envelope import Envelope, Headers
@@ -42,6 +43,16 @@ FIVE: list[dict[str, Any]] = [
     {"name": "the rest", "to": ["home", "cloud"]},
 ]
 
+CHOICES: dict[str, dict[str, Any]] = {
+    "weighted": {"choice": "weighted", "to": [{"backend": "home", "weight": 3}, "cloud"]},
+    "least busy": {"choice": "least_busy", "to": ["home", "cloud"]},
+    "sticky": {"choice": "sticky", "to": ["home", "cloud"]},
+    "wait": {"to": [{"backend": "home", "wait": "5s"}, "cloud"]},
+    "backend: up": {"when": {"backend": {"home": "up"}}, "to": ["home", "cloud"]},
+    "backend: warm": {"when": {"not": {"backend": {"home": "warm"}}}, "to": ["home", "cloud"]},
+}
+"""What the last of five routes says."""
+
 SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
     "model: exact": lambda n: {"model": f"model-{n}"},
     "model: glob": lambda n: {"model": f"vendor-{n}/*"},
@@ -61,6 +72,8 @@ def main() -> None:
     envelope = _envelope()
     print(f"{'routes':24}{'cold µs':>10}{'alone µs':>10}{'no index':>10}{'compile ms':>12}")
     _line("5, as a person writes", _rules(FIVE), envelope)
+    for name, last in CHOICES.items():
+        _line(f"5, {name}", _rules([*FIVE[:-1], {"name": "the rest", **last}]), envelope)
     for name, shape in SHAPES.items():
         routes: list[dict[str, Any]] = [{"name": f"r{n}", "when": shape(n), "to": "home"} for n in range(999)]
         _line(f"1000, {name}", _rules([*routes, {"name": "the rest", "to": ["home", "cloud"]}]), envelope)
@@ -82,6 +95,9 @@ def _line(name: str, rules: Rules, envelope: Envelope) -> None:
     compiled = (time.perf_counter() - begin) * 1e3
     facts = {backend: Facts(backend, "http", context=32_768) for backend in rules.backends}
     facts["eyes"].accepts = frozenset({"text", "image"})
+    for about in facts.values():
+        about.load = Slots(4, 64, 60.0)
+        about.load.warm.put((b"another conversation",))
     signals = Signals(envelope)
     assert plan.decide(signals, facts).route == "the rest"
     cold = _best(lambda: plan.decide(Signals(envelope), facts))

@@ -33,6 +33,14 @@ def panels() -> Iterator[Panel]:
         "short",
     )
     yield who_was_up()
+    yield states(
+        "Who was left alone?",
+        "After failures a backend is not asked for a while, then one request tries it. With several processes, one is "
+        "enough.",
+        f"max by (backend) ({series('signalbox_backend_circuit')})",
+        "{{backend}}",
+        {"0": ("asked", "green"), "1": ("tried", "orange"), "2": ("left alone", "red")},
+    )
     yield rows(
         "Whom can I rely on?",
         "Backends asked, and how often that came to nothing, in the time shown.",
@@ -57,6 +65,13 @@ def panels() -> Iterator[Panel]:
         "Before their first content nothing is lost: the next backend is asked. After it the client sees a cut.",
         counted(BROKEN, "backend, content", "$__interval"),
         "{{backend}}, {{content}} the first content",
+        "short",
+    )
+    yield bars(
+        "What was refused by limits?",
+        "Rate limits, requests at once, spent budgets, and clients that the guard stopped.",
+        counted("signalbox_limit_refusals_total", "limit, key, route", "$__interval"),
+        "{{limit}}: {{key}}, {{route}}",
         "short",
     )
     yield bars(

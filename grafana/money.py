@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grafana.panels import USD, Panel, bars, number, ranking, rows
-from grafana.queries import counted, share
+from grafana.queries import counted, series, share
 
 __all__ = ["panels"]
 
@@ -75,6 +75,15 @@ def panels() -> Iterator[Panel]:
                 USD,
             ),
         ],
+        width=24,
+    )
+    yield ranking(
+        "How far is each budget spent?",
+        "Budgets of the rules, right now; `*` is that of all keys together. At 100 % only what costs nothing is asked.",
+        f"max by (key, period) ({series('signalbox_budget_spent_usd')}) "
+        f"/ max by (key, period) ({series('signalbox_budget_usd')} > 0)",
+        "{{key}}, {{period}}",
+        "percentunit",
         width=24,
     )
     yield bars(

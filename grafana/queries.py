@@ -26,6 +26,9 @@ LABELS: dict[str, tuple[str, ...]] = {
     "signalbox_cache_requests_total": ("route", "result"),
     "signalbox_cache_failures_total": ("reason",),
     "signalbox_cache_up": (),
+    "signalbox_limit_refusals_total": ("limit", "key", "route"),
+    "signalbox_budget_usd": ("key", "period"),
+    "signalbox_budget_spent_usd": ("key", "period"),
     "signalbox_rule_matches_total": ("route",),
     "signalbox_gate_rejections_total": ("backend", "gate"),
     "signalbox_attempts_total": ("backend", "result"),
@@ -34,6 +37,8 @@ LABELS: dict[str, tuple[str, ...]] = {
     "signalbox_streams_broken_total": ("route", "backend", "content"),
     "signalbox_requests_in_flight": (),
     "signalbox_backend_up": ("backend",),
+    "signalbox_backend_circuit": ("backend",),
+    "signalbox_circuit_opened_total": ("backend", "reason"),
     "signalbox_backend_busy": ("backend",),
     "signalbox_queue_depth": ("backend",),
     "signalbox_config_valid": (),
@@ -48,7 +53,7 @@ RECORDED = tuple(
     f"signalbox_{name}_total"
     for name in (
         *("requests", "tokens", "spend_usd", "baseline_usd", "saved_usd", "unpriced_requests", "cache_requests"),
-        "cache_failures",
+        *("cache_failures", "limit_refusals"),
         *("rule_matches", "gate_rejections", "attempts", "fallbacks", "cancelled", "streams_broken"),
     )
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grafana.panels import Panel, lines, rows
-from grafana.queries import quantile, rate, series
+from grafana.queries import quantile, rate, series, share
 
 __all__ = ["panels"]
 
@@ -15,6 +15,12 @@ DURATION = "signalbox_request_duration_seconds"
 OVERHEAD = "signalbox_overhead_seconds"
 PATIENCE = [(2.0, "orange"), (10.0, "red")]
 """Seconds: where people begin to wait, and where they do something else."""
+
+
+def warm(by: str) -> str:
+    """Cached tokens of all that were read, in groups."""
+    tokens = "signalbox_tokens_total"
+    return share(rate(tokens, by, type_="cached"), rate(tokens, by, type_="input"))
 
 
 def panels() -> Iterator[Panel]:
@@ -75,6 +81,15 @@ def panels() -> Iterator[Panel]:
             (rate("signalbox_tokens_total", "backend", type_="output"), "out of {{backend}}"),
         ],
         "short",
+    )
+    yield lines(
+        "Is the KV cache warm?",
+        "Share of the prompts' tokens that backends read from their own cache, by backend and by route.",
+        [
+            (warm("backend"), "{{backend}}"),
+            (warm("route"), "route {{route}}"),
+        ],
+        "percentunit",
     )
     yield lines(
         "What does Signalbox itself cost?",

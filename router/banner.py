@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from router import __version__
 from router.backends.contract import Backend
@@ -77,9 +78,10 @@ def banner(box: Box, colour: bool) -> str:
     settings, state = box.settings, box.state
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     root = f"http://{host}:{settings.port}"
+    aliases = box.keyring.aliases()
     keys = (
-        f"client keys: {', '.join(settings.keys)}"
-        if settings.keys
+        f"client keys: {', '.join(aliases[:5])}{f' and {len(aliases) - 5} more' if len(aliases) > 5 else ''}"
+        if box.keyring.keys
         else "no client keys: any will do, from this machine only"
     )
     rulebook = state.rulebook
@@ -103,7 +105,7 @@ def banner(box: Box, colour: bool) -> str:
         lines += ["", "  Not here (looked for every ten seconds); what would provide it:"]
         width = max(len(what) for what, _ in rulebook.found.missing)
         lines += [paint(f"    {what:<{width}}   {command}", "dim") for what, command in rulebook.found.missing]
-    key = ' -H "Authorization: Bearer $KEY"' if settings.keys else ""
+    key = ' -H "Authorization: Bearer $KEY"' if box.keyring.keys else ""
     question = _question(state.backends.values())
     chat = f'{{"model": "auto", "messages": [{{"role": "user", "content": "{question}"}}]}}'
     lines += [
@@ -138,7 +140,7 @@ def _row(backend: Backend) -> tuple[str, str, str, str]:
 def _where(backend: Backend) -> str:
     spec = getattr(backend, "spec", None)
     if isinstance(spec, HttpBackend):
-        return spec.url
+        return _address(spec.url)
     if isinstance(spec, LitellmBackend):
         return f"litellm {spec.model}"
     if isinstance(spec, GgufBackend):
@@ -146,6 +148,13 @@ def _where(backend: Backend) -> str:
     if isinstance(spec, WorldBackend):
         return spec.checkpoint or "a world model of a switch yard, shipped here"
     return backend.facts.kind
+
+
+def _address(url: str) -> str:
+    """Without a query, and without what in its path is long enough to be a key."""
+    parts = urlsplit(url)
+    path = "/".join(part if len(part) < 16 else "…" for part in parts.path.split("/"))
+    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def _question(backends: Iterable[Backend]) -> str:
@@ -157,7 +166,8 @@ def _question(backends: Iterable[Backend]) -> str:
 def _about(facts: Facts) -> str:
     parts = [facts.model or ", ".join(facts.models[:2]) + (" …" if len(facts.models) > 2 else "")]
     if facts.context:
-        parts.append(f"{facts.context:,} tokens")
+        more = facts.trained is not None and facts.trained > facts.context
+        parts.append(f"{facts.context:,}{f' of {facts.trained:,}' if more else ''} tokens")
     if facts.accepts != {"text"}:
         parts.append("+".join(sorted(facts.accepts - {"text"})))
     return "  ".join([*filter(None, parts), *facts.notes])

@@ -14,15 +14,18 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from router.accounts.bills import Bills
-from router.accounts.keys import Keys
+from router.accounts.keyring import Keyring
 from router.accounts.ledger import Ledger, data_dir
+from router.attempts.retry import Budget
 from router.backends.contract import Backend
 from router.backends.registry import build
 from router.cache.cache import Cache
 from router.config.facts import Facts
+from router.config.known import is_loopback_host
 from router.config.problems import RulesError
 from router.config.provider import provider_of, server_of
 from router.config.watch import Watcher
+from router.limits.turnstile import Turnstile
 from router.routing.rulebook import Rulebook, open_rules, read_rules
 from router.routing.session import Sessions
 from router.settings import Settings
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["Box", "State"]
 
 log = logging.getLogger("signalbox")
+
+CIRCUIT = {"closed": 0.0, "half-open": 1.0, "open": 2.0}
 
 LOOK_AROUND = 10.0
 """Seconds between two looks at what is on this machine, while there is no rules file."""
@@ -64,14 +69,16 @@ class Box:
 
     settings: Settings
     rulebook: Rulebook
-    keys: Keys = field(init=False)
+    keyring: Keyring = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
     ledger: Ledger | None = None
     """None before `open`, and where it cannot be written."""
     sessions: Sessions = field(default_factory=Sessions)
+    retries: Budget = field(init=False)
     cache: Cache = field(init=False)
     state: State = field(init=False)
     workers: Workers = field(init=False)
+    turnstile: Turnstile = field(init=False)
     lines: RequestLog | None = None
     """None where requests are not logged."""
     spans: Spans | None = None
@@ -86,8 +93,11 @@ class Box:
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.keys = Keys({alias: key.get_secret_value() for alias, key in self.settings.keys.items()})
+        keys = {alias: key.get_secret_value() for alias, key in self.settings.keys.items()}
+        self.keyring = Keyring(keys, closed=not is_loopback_host(self.settings.host.strip("[]")))
         self.cache = self._cache()
+        self.retries = Budget(self.metrics.unretried.add)
+        self.turnstile = Turnstile(self._redis_url)
         self.metrics.add(*gauges(self))
         self.metrics.knows, self.metrics.before = self._knows, self._count_work
         self.workers = Workers(self.metrics.told)
@@ -99,6 +109,9 @@ class Box:
         self.state = self._state(self.rulebook, {})
         await self.cache.open(self.rulebook.rules)
         self.ledger = await asyncio.to_thread(self._open_ledger)
+        self.keyring.take(self.rulebook.rules.keys)
+        await self.keyring.open(data_dir(self.settings.data_dir))
+        await self.turnstile.open(self.rulebook.rules, self.ledger, data_dir(self.settings.data_dir))
         await self.workers.open()
         self.spans = await asyncio.to_thread(open_spans, self._provider)
         for backend in self.state.backends.values():
@@ -114,10 +127,12 @@ class Box:
         """Stop watching, close the backends."""
         for task in self._tasks:
             task.cancel()
+        self.keyring.close()
         for backend in self.state.backends.values():
             await backend.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
         await self.cache.close()
+        await self.turnstile.close()
         await self.workers.close()
         if self.spans is not None:
             await asyncio.to_thread(self.spans.close)
@@ -136,7 +151,9 @@ class Box:
         for backend in fresh:
             await backend.start()
         await self.cache.open(rulebook.rules)
+        await self.turnstile.use(rulebook.rules)
         self.state, self.rulebook, self.reloaded = state, rulebook, time.time()
+        self.keyring.take(rulebook.rules.keys)
         for name, backend in old.items():
             if state.backends.get(name) is not backend:
                 task = asyncio.create_task(backend.close())
@@ -154,19 +171,38 @@ class Box:
         if record.cost is None:
             self.state.bills.close(record)
         self.metrics.count(record)
+        for paid in record.unwanted:
+            self.metrics.count_unwanted(paid)
+            if self.ledger is not None:
+                self.ledger.add(paid)
+        if record.rejected:
+            self._wish(record)
+        if (backend := self.state.backends.get(record.backend)) is not None:
+            backend.slots.answered(record)
         if record.cache:
             self.cache.results[record.cache] += 1
         if self.ledger is not None:
             self.ledger.add(record)
+        self.turnstile.ended(record, self.state.facts)
         if self.lines is not None:
             self.lines.add(record)
         if self.spans is not None:
             self.spans.end(record)
 
+    def _wish(self, record: Record) -> None:
+        """Backends that it would have gone to, had they not been down."""
+        for name, gate in record.rejected:
+            if gate == "health" and (backend := self.state.backends.get(name)) is not None:
+                backend.wanted()
+
     def _cache(self) -> Cache:
-        settings = self.settings
-        url = settings.redis_url.get_secret_value() if settings.redis_url is not None else None
-        return Cache(url, settings.cache_bytes, self.metrics.cache_failures.add, self.metrics.kept)
+        limit = self.settings.cache_bytes
+        return Cache(self._redis_url, limit, self.metrics.cache_failures.add, self.metrics.kept)
+
+    @property
+    def _redis_url(self) -> str | None:
+        url = self.settings.redis_url
+        return url.get_secret_value() if url is not None else None
 
     def _open_ledger(self) -> Ledger | None:
         settings = self.settings
@@ -182,11 +218,14 @@ class Box:
         return facts is not None and (model == facts.model or model in facts.models)
 
     def _count_work(self) -> None:
-        """What models in process have computed since the last time."""
+        """What models in process have computed since the last time, and how often circuits were opened."""
         for name, backend in self.state.backends.items():
             if backend.work is not None:
                 for counter, amount in zip(self.metrics.work, backend.work.take(), strict=True):
                     counter.add(name, by=amount)
+            if backend.circuit is not None:
+                for reason, times in backend.circuit.take():
+                    self.metrics.circuit_opened.add(name, reason, by=times)
 
     def _provider(self, backend: str) -> Provider:
         spec = self.state.rulebook.rules.backends.get(backend)
@@ -272,6 +311,11 @@ def gauges(box: Box) -> Iterator[Gauge]:
             if backend.work is not None and backend.work.load_seconds:
                 yield (name,), backend.work.load_seconds
 
+    def circuits() -> Iterator[tuple[tuple[str, ...], float]]:
+        for name, backend in box.state.backends.items():
+            if backend.circuit is not None:
+                yield (name,), CIRCUIT[backend.circuit.state]
+
     def revision() -> Iterator[tuple[tuple[str, ...], float]]:
         loaded = box.rulebook.loaded
         yield (loaded.digest[:12] if loaded is not None else "found",), 1.0
@@ -282,6 +326,13 @@ def gauges(box: Box) -> Iterator[Gauge]:
 
     yield Gauge(
         "signalbox_backend_up", "1 when the backend can be asked, 0 when it is down.", ("backend",), up, "least"
+    )
+    yield Gauge(
+        "signalbox_backend_circuit",
+        "The circuit breaker: 0 closed, 1 half open, 2 open.",
+        ("backend",),
+        circuits,
+        "most",
     )
     yield Gauge("signalbox_backend_busy", "Requests that a backend works on.", ("backend",), queues("busy"))
     yield Gauge("signalbox_queue_depth", "Requests that wait for a backend.", ("backend",), queues("waiting"))
@@ -308,5 +359,6 @@ def gauges(box: Box) -> Iterator[Gauge]:
         lambda: [((), box.reloaded)],
         "least",
     )
+    yield from box.turnstile.gauges()
     yield Gauge("signalbox_cache_up", "1 when the cache can be asked.", (), cached, "least")
     yield Gauge("signalbox_config_revision", "Constant 1, by a hash of the rules.", ("revision",), revision, "least")

@@ -1,31 +1,38 @@
 """One request, from bytes to bytes. Read this first: each step is a short function, each room it enters a folder.
 
-    door (api/) → decide (routing/) → for each candidate: prepare → look (cache/) → ask (backends/) → relay → record
+    door (api/) → decide (routing/) → in the course of the attempts (attempts/), for each candidate:
+    prepare → look (cache/) → ask (backends/) → relay → record
 
-Until the first byte of an answer has gone to the client, a failure moves on to the next candidate. After it nothing
+Until the first content of an answer has gone to the client, a failure moves on to the next candidate. After it nothing
 is repeated, and the stream is cut without its proper end: more clients recover from that than from an error event.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from time import perf_counter
-from typing import Any
 
 from router.accounts.bills import Meter
-from router.backends.contract import Backend, BackendError, Call
+from router.attempts.accept import Judge, judge_for
+from router.attempts.course import Claim, Course
+from router.attempts.failure import Failure, of_error, of_status, speaks_of_server
+from router.attempts.heartbeat import Heartbeat
+from router.attempts.opening import CHECKED, Opening
+from router.backends.contract import Answer, Backend, BackendError, Call, Plain
+from router.backends.trial import Trial, begin
 from router.box import Box, State
 from router.cache.visit import Visit
-from router.cache.wish import FIELD, without_wish
-from router.refusal import Refusal
-from router.relay import relay
-from router.request.edit import REMOVE, edit
+from router.config.schema import Route
+from router.outgoing import hides_usage, model_for, prepare
+from router.refusal import Refusal, shape
+from router.relay import Beaten, Terms, error_event, relay
 from router.request.envelope import Envelope
-from router.request.images import without_images
 from router.request.signals import Signals
 from router.request.upload import Upload
 from router.routing.decision import Decision
-from router.routing.gates import drops_images
+from router.routing.gates import CONVERSATIONS
 from router.routing.session import prefer
 from router.telemetry.record import Attempt, Record
 from router.wire.exchange import Exchange
@@ -34,19 +41,11 @@ __all__ = ["travel"]
 
 log = logging.getLogger("signalbox.journey")
 
-NOT_PASSED_ON = frozenset(
-    b"host connection keep-alive proxy-connection proxy-authorization proxy-authenticate te trailer transfer-encoding "
-    b"upgrade content-length expect accept-encoding authorization x-api-key api-key x-goog-api-key cookie "
-    b"openai-organization openai-project forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip origin "
-    b"sec-fetch-mode sec-fetch-site sec-fetch-dest http2-settings".split()
-)
-"""Hop by hop (RFC 9110 §7.6.1), the client's secrets, account and address, and what only a browser means."""
+DIRECTLY = Route(to=["direct"])
+"""What holds for a request that names its backend, and for a route that says nothing."""
 
-TRY_ANOTHER = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 529})
-"""Statuses that speak of the server and not of the request: the next candidate may do better."""
-
-METERED = frozenset({"/v1/chat/completions", "/v1/completions"})
-"""Paths whose streams know `stream_options.include_usage`."""
+COMMENTED = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+"""Headers of a stream that begins with comments, before it is known whose answer it will be."""
 
 
 async def travel(
@@ -55,40 +54,20 @@ async def travel(
     """Answer one request. Raises Refusal when the answer is an error of ours."""
     record.read = perf_counter()
     state = box.state
-    signals = Signals(envelope)
+    signals = Signals(envelope, purse=box.turnstile.purse)
+    if (held := box.turnstile.enter(signals, record)) is not None:
+        await held
     decision = decide(box, state, signals)
     record.decided = perf_counter()
     record.route, record.stream, record.harness = decision.route, signals.stream, signals.harness
-    record.rejected = decision.rejected
+    record.rejected, record.private = decision.rejected, decision.private
     if record.trace is not None:
         record.trace.asked(envelope.data, signals.model, signals.session, decision.private)
-    order = decision.order
-    if not order:
+    if not decision.order:
         raise _no_candidate(state, decision)
-    meter = Meter(state.bills, record, lambda: signals.tokens)
-    for name in order:
-        backend = state.backends[name]
-        record.backend, record.model = name, _model_for(state, signals, backend) or signals.model
-        attempt = Attempt(name, model=record.model)
-        call = prepare(state, envelope, signals, decision, backend, upload)
-        visit = _visit(box, state, signals, decision, backend, call, record)
-        last = name is order[-1] or (upload is not None and upload.touched)
-        hide_usage = _hides_usage(envelope, signals)
-        answered = visit is not None and await _from_cache(exchange, visit, meter, hide_usage)
-        if not answered:
-            if record.trace is not None:
-                call.headers = record.trace.onward(call.headers)
-            asked = backend if visit is None else visit
-            if visit is None or not visit.joins:
-                meter.asked(name)
-            answered = await _attempt(exchange, asked, call, meter, attempt, last, hide_usage)
-        if answered:
-            if signals.tools:
-                box.sessions.put(_session(signals), name)
-            return
-        if upload is not None and upload.touched:
-            break
-    raise _all_failed(record)
+    if box.turnstile.limited:
+        await box.turnstile.admit(decision, signals, exchange, record)
+    await Trip(box, state, exchange, envelope, signals, decision, record, upload).make()
 
 
 def decide(box: Box, state: State, signals: Signals) -> Decision:
@@ -99,53 +78,14 @@ def decide(box: Box, state: State, signals: Signals) -> Decision:
         raise Refusal(404, f'the model "{name}" does not exist here', code="model_not_found", param="model")
     decision = plan.decide(signals, state.facts)
     if signals.tools and signals.tool_loop and (served := box.sessions.get(_session(signals))) is not None:
-        decision = prefer(decision, served, signals, state.facts)
+        return prefer(decision, served, signals, state.facts)
+    plan.taken(decision)
     return decision
 
 
 def _session(signals: Signals) -> str:
     """Of one client: two of them may give their sessions the same name."""
     return f"{signals.key}/{signals.session}"
-
-
-def prepare(
-    state: State, envelope: Envelope, signals: Signals, decision: Decision, backend: Backend, upload: Upload | None
-) -> Call:
-    """What is sent to this backend: the client's bytes, but for the model's name and what the route sets."""
-    call = Call(
-        envelope.path,
-        envelope.body,
-        envelope.data,
-        [header for header in envelope.headers.raw if header[0] not in NOT_PASSED_ON],
-        signals.stream,
-        envelope.method,
-        envelope.query,
-    )
-    if upload is not None:
-        call.body, call.length = upload.toward(_model_for(state, signals, backend))
-    elif envelope.data and (changes := _changes(state, envelope, signals, decision, backend)):
-        call.body = edit(envelope.body, envelope.data, changes)
-        call.data = {name: value for name, value in {**envelope.data, **changes}.items() if value is not REMOVE}
-    return call
-
-
-def _changes(
-    state: State, envelope: Envelope, signals: Signals, decision: Decision, backend: Backend
-) -> dict[str, Any]:
-    """The top-level fields of the body that differ for this backend."""
-    data, facts, settings = envelope.data, backend.facts, decision.settings
-    changes: dict[str, Any] = dict(settings.set) if settings is not None and settings.set else {}
-    if (model := _model_for(state, signals, backend)) is not None and data.get("model") != model:
-        changes["model"] = model
-    if _hides_usage(envelope, signals) and backend.asks_usage:
-        options = data.get("stream_options")
-        changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-    if FIELD in data:
-        changes.update(without_wish(data))
-    scope = drops_images(signals, settings, facts)
-    if scope is not None:
-        changes.update(without_images(data, scope))
-    return changes
 
 
 def _visit(
@@ -155,86 +95,257 @@ def _visit(
     settings = decision.settings
     if settings is None or settings.cache is None:
         return None
+    if call.credentials:  # what one client's own key buys is not for another
+        record.cache = "bypass"
+        return None
     private = decision.private or state.rulebook.rules.backends[backend.name].private is True
     similar = settings.cache.similar
     embedder = state.backends.get(similar.backend) if similar is not None else None
+    if embedder is not None and decision.private and not embedder.facts.private:
+        embedder = None  # it would read the question
     return box.cache.visit(settings.cache, decision.route, private, signals, backend, call, record, embedder)
 
 
-async def _from_cache(exchange: Exchange, visit: Visit, meter: Meter, hide_usage: bool) -> bool:
-    """Relay the answer that was kept. False when there is none."""
-    answer = await visit.look()
-    if answer is None:
-        return False
-    await relay(exchange, answer, meter, hide_usage)
-    return True
+class Trip:
+    """One decided request on its way to its candidates."""
 
+    __slots__ = (
+        *("box", "state", "exchange", "envelope", "signals", "decision", "record", "upload", "meter"),
+        *("_heartbeat", "_hide_usage", "_route"),
+    )
 
-def _model_for(state: State, signals: Signals, backend: Backend) -> str | None:
-    """The name to send in place of the client's; None: the client's own goes through.
+    def __init__(
+        self,
+        box: Box,
+        state: State,
+        exchange: Exchange,
+        envelope: Envelope,
+        signals: Signals,
+        decision: Decision,
+        record: Record,
+        upload: Upload | None,
+    ):
+        self.box = box
+        self.state = state
+        self.exchange = exchange
+        self.envelope = envelope
+        self.signals = signals
+        self.decision = decision
+        self.record = record
+        self.upload = upload
+        self.meter = Meter(state.bills, record, lambda: signals.tokens)
+        self._route = decision.settings or DIRECTLY
+        self._hide_usage = hides_usage(envelope, signals)
+        self._heartbeat: Heartbeat | None = None
 
-    A server without a configured name is sent its first own model where the client's word is one of ours (`auto`).
-    """
-    facts = backend.facts
-    if facts.model is not None:
-        return facts.model
-    return facts.models[0] if facts.models and signals.model in state.own_names else None
+    async def make(self) -> None:
+        """Ask the candidates until one answers. Raises Refusal when none does."""
+        route = self._route
+        if self.signals.stream and route.keep_alive and self.envelope.path in CONVERSATIONS:
+            self._heartbeat = Heartbeat(self.exchange, route.keep_alive, self._headers)
+        try:
+            async with asyncio.timeout(route.timeout) if route.timeout else contextlib.nullcontext():
+                failure = await self._course(route).run()
+        except TimeoutError:
+            if route.timeout is None:
+                raise
+            self._too_late(f"no answer within {route.timeout:g} s")
+            return
+        finally:
+            if self._heartbeat is not None:
+                self._heartbeat.stop()
+        if failure is not None:
+            await self._give_up(failure)
+            return
+        served = self.record.backend
+        self.state.rulebook.plan.answered(self.signals, self.state.backends[served].facts, self.record)
+        if self.signals.tools:
+            self.box.sessions.put(_session(self.signals), served)
 
+    def _course(self, route: Route) -> Course:
+        deadline = asyncio.get_running_loop().time() + route.timeout if route.timeout else None
+        upload = self.upload
+        return Course(
+            self.decision.order,
+            self._ask,
+            self.state.facts,
+            self.box.retries,
+            route.retries,
+            route.hedge,
+            deadline,
+            lambda: upload is None or not upload.touched,
+        )
 
-def _hides_usage(envelope: Envelope, signals: Signals) -> bool:
-    """True for a stream whose usage the proxy asks for and the client did not."""
-    if not signals.stream or envelope.path not in METERED:
-        return False
-    options = envelope.data.get("stream_options")
-    return not (isinstance(options, dict) and options.get("include_usage") is True)
+    async def _ask(self, name: str, claim: Claim) -> Failure | None:
+        """One attempt. None: its answer is the client's, whole or cut after its first content."""
+        record, backend = self.record, self.state.backends[name]
+        attempt = Attempt(name, model=model_for(self.state, self.signals, backend) or self.signals.model)
+        record.backend, record.model = name, attempt.model
+        call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload)
+        if backend.takes_client_key:
+            call.credentials = self.box.keyring.keys.passed(self.envelope.headers.raw, self.envelope.grant)
+        visit = _visit(self.box, self.state, self.signals, self.decision, backend, call, record)
+        judge = self._judge(name)
+        if visit is not None:
+            visit.attempt = attempt
+            visit.fault = None if judge is None else judge.stream if call.stream else judge.plain
+            if await self._from_cache(visit):
+                return None
+        if record.trace is not None:
+            call.headers = record.trace.onward(call.headers)
+        if visit is None or not visit.joins:
+            self.meter.asked(name)
+        asked = backend if visit is None else visit
+        trial = begin(asked.circuit, self._is_last(name) or self.decision.last_resort)
+        if trial is None:  # its circuit was closed, or free to try, when the gates looked
+            self.meter.idle()
+            record.rejected += ((name, "health"),)
+            return Failure("open", "its circuit is open", 503)
+        terms = self._terms(backend, judge, lambda: claim() and self._won(attempt))
+        try:
+            failure = await self._attempt(asked, call, attempt, terms, trial)
+        except asyncio.CancelledError:
+            if attempt.reason == "beaten" and attempt.answered:
+                self._pay(attempt, terms)
+            raise
+        if failure is not None and failure.reason in ("rejected", "beaten"):
+            self._pay(attempt, terms)
+        return failure
 
+    def _is_last(self, name: str) -> bool:
+        """No other candidate is left after this one."""
+        return name == self.decision.order[-1] or (self.upload is not None and self.upload.touched)
 
-async def _attempt(
-    exchange: Exchange,
-    asked: Backend | Visit,
-    call: Call,
-    meter: Meter,
-    attempt: Attempt,
-    last: bool,
-    hide_usage: bool,
-) -> bool:
-    """Ask one backend, or whoever asks it for several, and relay its answer. False when it failed and another may
-    still answer."""
-    record = meter.record
-    record.attempts.append(attempt)
-    record.asked = attempt.asked = perf_counter()
-    record.answered = 0.0
-    answer = None
-    try:
-        answer = await asked.ask(call)
-        record.answered = attempt.answered = perf_counter()
-        if answer.status in TRY_ANOTHER and not last:
-            _failed(record, attempt, f"status {answer.status}", f"answered with status {answer.status}")
+    async def _from_cache(self, visit: Visit) -> bool:
+        """Relay the answer that was kept. False when there is none."""
+        answer = await visit.look()
+        if answer is None:
             return False
-        await relay(exchange, answer, meter, hide_usage)
+        await relay(self.exchange, answer, self.meter, Terms(lambda: True, hide_usage=self._hide_usage))
         return True
-    except BackendError as error:
-        if error.reason == "refused" and not exchange.started:
-            raise Refusal(error.status, error.message, code=error.code) from None
-        _failed(record, attempt, error.reason, error.message, error.retry_after)
-        if not exchange.started:
-            return False
-        record.outcome = "broken"
-        exchange.cut()
+
+    def _judge(self, name: str) -> Judge | None:
+        """Of the candidate's answer; that of the last one is better than none."""
+        if not self._route.accept or self._is_last(name):
+            return None
+        return judge_for(self._route.accept, self.envelope.path, self.envelope.data, lambda: tuple(self.signals.tools))
+
+    def _terms(self, backend: Backend, judge: Judge | None, claim: Claim) -> Terms:
+        opening = Opening(judge) if self.envelope.path in CHECKED else None
+        return Terms(claim, opening, backend.first_content, self._hide_usage)
+
+    def _won(self, attempt: Attempt) -> bool:
+        """The record tells of the attempt whose answer the client gets, and of it last."""
+        record = self.record
+        others = [each for each in record.attempts if each is not attempt]
+        if len(others) < len(record.attempts):  # it is not among them where another's was joined
+            record.attempts = [*others, attempt]
+        for other in others:
+            if other.reason is None:
+                other.reason, other.message = "beaten", "another was quicker"
+        record.backend, record.model = attempt.backend, attempt.model
+        record.asked, record.answered = attempt.asked, attempt.answered
         return True
-    finally:
-        meter.idle()
-        attempt.ended, attempt.queued = perf_counter(), call.queued
-        if answer is not None:
-            answer.abort()
 
-
-def _failed(record: Record, attempt: Attempt, reason: str, message: str, retry_after: float | None = None) -> None:
-    if not record.attempts or record.attempts[-1] is not attempt:  # an attempt shared with others has failed for all
+    async def _attempt(
+        self, asked: Backend | Visit, call: Call, attempt: Attempt, terms: Terms, trial: Trial
+    ) -> Failure | None:
+        record, exchange = self.record, self.exchange
         record.attempts.append(attempt)
-    attempt.reason, attempt.message, attempt.retry_after = reason, message, retry_after
+        record.asked = attempt.asked = perf_counter()
+        record.answered = 0.0
+        answer: Answer | None = None
+        try:
+            answer = trial.watched(await asked.ask(call))
+            record.answered = attempt.answered = perf_counter()
+            if answer.status >= 400:
+                body = await answer.read()
+                if (failure := of_status(answer.status, answer.headers, body)) is not None:
+                    return _failed(record, attempt, failure)
+                answer = Plain(body, answer.status, answer.headers)
+            await relay(exchange, answer, self.meter, terms)
+            return None
+        except BackendError as error:
+            failure = _failed(record, attempt, of_error(error))
+            if not terms.open:
+                return failure
+            self._break_off(failure.message)
+            return None
+        except Beaten:
+            return _failed(record, attempt, Failure("beaten", "another was quicker"))
+        finally:
+            self.meter.idle()
+            came = terms.open and record.cache != "joined"
+            trial.over(attempt.reason, attempt.message, answer, came, attempt.retry_after)
+            attempt.ended, attempt.queued = perf_counter(), call.queued
+            if answer is not None:
+                answer.abort()
+
+    def _pay(self, attempt: Attempt, terms: Terms) -> None:
+        """An answer came, or had begun to, that the client does not get: it is paid for all the same."""
+        record = self.record
+        paid = Record(record.id, record.path, attempt.asked, record.key, record.harness, record.route)
+        paid.backend, paid.model, paid.stream = attempt.backend, attempt.model, record.stream
+        paid.status, paid.outcome, paid.usage = 200, "unwanted", terms.usage
+        paid.worked, paid.ended = record.worked, attempt.ended
+        bill = Meter(self.state.bills, paid, lambda: self.signals.tokens)
+        bill.told()
+        bill.heard(*terms.heard)
+        record.unwanted.append(paid)
+
+    def _break_off(self, message: str) -> None:
+        """After the first content nothing is repeated: cut the stream, or end it with an error, as the route says."""
+        exchange, path = self.exchange, self.envelope.path
+        self.record.outcome = "broken"
+        whole = exchange.last.endswith((b"\n\n", b"\r\n\r\n"))
+        if self._route.on_broken_stream == "error" and self.record.stream and whole:
+            refusal = Refusal(502, f"{self.record.backend}: {message}", code="stream_broken")
+            exchange.write(error_event(path, shape(refusal, anthropic=path.startswith("/v1/messages"))[1]))
+            exchange.finish()
+        else:
+            exchange.cut()
+
+    def _too_late(self, message: str) -> None:
+        """The time for the whole request is over. Raises Refusal where nothing of an answer has gone out."""
+        if self.record.attempts and self.record.attempts[-1].reason is None:
+            self.record.attempts[-1].reason = "timeout"
+        if self.exchange.started and not self.exchange.commented:
+            self._break_off(message)
+        else:
+            raise self._refusal(Refusal(504, message, code="timeout"))
+
+    async def _give_up(self, failure: Failure) -> None:
+        """Nobody has answered. The last backend's own error is shown where it told one. Raises Refusal."""
+        if failure.answer is not None and not (self.exchange.commented and self._cuts(failure.status)):
+            self.record.retry_after = failure.retry_after
+            await relay(self.exchange, failure.answer, self.meter, Terms(lambda: True))
+        elif failure.final or failure.context:
+            raise self._refusal(Refusal(failure.status, failure.message, code=failure.code))
+        else:
+            raise self._refusal(_all_failed(self.record, failure))
+
+    def _refusal(self, refusal: Refusal) -> Refusal:
+        refusal.cut = self._cuts(refusal.status)
+        return refusal
+
+    def _cuts(self, status: int) -> bool:
+        """Where a stream has begun with comments, clients come again after a cut, and give up at an error: so it is
+        cut where coming again may help."""
+        return speaks_of_server(status) and self._route.on_broken_stream == "cut"
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        """Of a stream that begins with comments."""
+        return [*COMMENTED, (b"x-request-id", self.record.id.encode("latin-1"))]
+
+
+def _failed(record: Record, attempt: Attempt, failure: Failure) -> Failure:
+    # An attempt shared with others has failed for all.
+    if not any(each is attempt for each in record.attempts):
+        record.attempts.append(attempt)
+    attempt.reason, attempt.message, attempt.retry_after = failure.reason, failure.message, failure.retry_after
     # The line of the request tells the reason. The words may be a provider's, and repeat what was asked.
-    log.debug("%s failed: %s", attempt.backend, message)
+    log.debug("%s failed: %s", attempt.backend, failure.reason if record.private else failure.message)
+    return failure
 
 
 def _no_candidate(state: State, decision: Decision) -> Refusal:
@@ -250,12 +361,20 @@ def _no_candidate(state: State, decision: Decision) -> Refusal:
     whose = "it" if decision.named else f'any backend of route "{decision.route}"'
     message = f"this request cannot go to {whose}: {told}"
     gates = {candidate.gate for candidate in decision.candidates}
+    if gates == {"key"}:
+        return Refusal(403, message, code="key_not_allowed")
     if "health" in gates:
         return Refusal(503, message, code="no_backend", retry_after=5)
+    if "budget" in gates:  # with another status some clients would come again and again
+        return Refusal(400, message, code="insufficient_quota")
     return Refusal(400, message, code="context_length_exceeded" if gates == {"context"} else "no_backend")
 
 
-def _all_failed(record: Record) -> Refusal:
+def _all_failed(record: Record, last: Failure) -> Refusal:
+    """503, but for a rate limit of the only one that was asked."""
     told = "; ".join(f"{attempt.backend}: {attempt.message}" for attempt in record.attempts)
     waits = [attempt.retry_after for attempt in record.attempts if attempt.retry_after is not None]
-    return Refusal(503, f"no backend could answer: {told}", code="backends_failed", retry_after=min(waits, default=5))
+    status = 429 if last.status == 429 and len(record.attempts) == 1 else 503
+    return Refusal(
+        status, f"no backend could answer: {told}", code="backends_failed", retry_after=min(waits, default=5)
+    )

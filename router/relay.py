@@ -1,20 +1,30 @@
-"""From a backend's answer to the client: as it comes, or whole where it is a plain JSON answer."""
+"""From a backend's answer to the client: as it comes, or whole where it is a plain JSON answer.
+
+Nothing goes out before the answer counts (`attempts/opening.py`): until then it is held back, and another candidate may
+take its place unseen.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter
+from typing import Any
 
 import orjson
 
 from router.accounts.bills import Meter
-from router.backends.contract import Answer
+from router.attempts.opening import Opening
+from router.backends.contract import Answer, BackendError
+from router.cache.forms import as_stream
 from router.telemetry.record import Record
 from router.wire.exchange import Exchange
 from router.wire.sse import StreamWatch
-from router.wire.usage import usage_of
+from router.wire.usage import usage_in, usage_of
 
-__all__ = ["relay"]
+__all__ = ["Beaten", "Terms", "error_event", "relay", "respond"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -30,10 +40,42 @@ NOT_PASSED_BACK = frozenset(
 KEPT = 256 * 1024
 """Bytes of a stream that are kept, by reference, until its usage has come; of a longer one the rest is extrapolated."""
 
+_DONE = {"/v1/responses": b'"response.', "/v1/messages": b"message_stop"}
+"""A word of the event that ends a stream, by path; elsewhere `[DONE]`."""
 
-async def relay(exchange: Exchange, answer: Answer, meter: Meter, hide_usage: bool) -> None:
-    """Send the answer on. Raises BackendError when it breaks off; `exchange.started` tells whether the client has
-    seen any of it."""
+
+class Beaten(Exception):
+    """Another candidate's answer has come first: this one is not wanted."""
+
+
+@dataclass(slots=True)
+class Terms:
+    """On what terms an answer is relayed."""
+
+    claim: Callable[[], bool]
+    """Asked once, when the answer counts. False: another was quicker."""
+    opening: Opening | None = None
+    """None: it counts from its first byte."""
+    first_content: float | None = None
+    """Seconds within which the first content must come."""
+    hide_usage: bool = False
+    """The proxy asked for the usage of the stream, and the client did not."""
+    open: bool = False
+    """The answer counts, and some of it may have gone out: nothing is repeated from here."""
+    usage: dict[str, Any] | None = None
+    """Told of an answer that does not count. It is paid for all the same."""
+    heard: tuple[bytes, float] = (b"", 1.0)
+    """What came of such an answer, and its share of the whole."""
+
+    def take(self) -> None:
+        """The answer counts from here. Raises Beaten."""
+        if not self.claim():
+            raise Beaten
+        self.open = True
+
+
+async def relay(exchange: Exchange, answer: Answer, meter: Meter, terms: Terms) -> None:
+    """Send the answer on. Raises BackendError when it does not count or breaks off; `terms.open` tells which."""
     record = meter.record
     kind = b""
     encoded = False
@@ -46,40 +88,115 @@ async def relay(exchange: Exchange, answer: Answer, meter: Meter, hide_usage: bo
             encoded = True
         if name not in NOT_PASSED_BACK:
             headers.append(header)
-    record.status = answer.status
-    if kind.startswith(b"application/json") or answer.status >= 400:
-        body = await answer.read()
-        record.received = perf_counter()
-        if record.trace is not None and record.trace.captures and not encoded:
-            record.trace.heard(body)
-        if answer.status == 200 and not encoded:
-            record.usage, record.finish_reason = usage_of(body)
-            meter.told()
-            meter.heard(body)
-        elif answer.status >= 400 and not encoded and not kind.startswith(b"application/json"):
-            headers = [header for header in headers if header[0] != b"content-type"]
-            headers.append((b"content-type", b"application/json"))
-            body = _as_error(answer.status, body, record.backend)
-        _trace(headers, record)
-        exchange.respond(answer.status, headers, body)
+    if encoded and exchange.commented:
+        raise BackendError("malformed", "its answer came compressed, and a stream has begun that is not")
+    stream = kind.startswith(b"text/event-stream")
+    checked = None if encoded or answer.status != 200 else terms.opening
+    if kind.startswith(b"application/json") or answer.status >= 400 or (checked is not None and not stream):
+        await _relay_whole(exchange, answer, headers, kind, meter, terms, checked, encoded)
         return
-    watch = StreamWatch(hide_usage) if kind.startswith(b"text/event-stream") and not encoded else None
-    stream = _Stream(exchange, answer.status, headers, record, watch, _length(answer))
+    watch = StreamWatch(terms.hide_usage, _DONE.get(record.path, b"[DONE]")) if stream and not encoded else None
+    await _relay_stream(exchange, answer, headers, meter, terms, watch, checked if stream else None)
+
+
+async def _relay_whole(
+    exchange: Exchange,
+    answer: Answer,
+    headers: RawHeaders,
+    kind: bytes,
+    meter: Meter,
+    terms: Terms,
+    opening: Opening | None,
+    encoded: bool,
+) -> None:
+    record = meter.record
+    body = await answer.read()
     try:
-        await answer.pipe(stream.take, exchange.ready)
+        parsed = await opening.plain(body, kind) if opening is not None else None
+        terms.take()
+    except (BackendError, Beaten):
+        terms.usage, terms.heard = usage_of(body)[0], (body, 1.0)
+        raise
+    record.status, record.received = answer.status, perf_counter()
+    if record.trace is not None and record.trace.captures and not encoded:
+        record.trace.heard(body)
+    if answer.status == 200 and not encoded:
+        record.usage, record.finish_reason = usage_of(body) if parsed is None else usage_in(parsed)
+        meter.told()
+        meter.heard(body)
+    elif answer.status >= 400 and not encoded and not kind.startswith(b"application/json"):
+        headers = [header for header in headers if header[0] != b"content-type"]
+        headers.append((b"content-type", b"application/json"))
+        body = _as_error(answer.status, body, record.backend)
+    _trace(headers, record)
+    respond(exchange, answer.status, headers, body, record.path)
+
+
+async def _relay_stream(
+    exchange: Exchange,
+    answer: Answer,
+    headers: RawHeaders,
+    meter: Meter,
+    terms: Terms,
+    watch: StreamWatch | None,
+    opening: Opening | None,
+) -> None:
+    record = meter.record
+    stream = _Stream(exchange, answer.status, headers, record, watch, _length(answer), terms, opening)
+    try:
+        if opening is None or terms.first_content is None:
+            await answer.pipe(stream.take, exchange.ready)
+        else:
+            await stream.pipe_within(answer, terms.first_content)
+        await stream.end()
         record.received = perf_counter()
-        stream.end()
     finally:
-        if watch is not None:
+        if watch is not None and not terms.open:
+            terms.usage, terms.heard = watch.usage, stream.heard()
+        elif watch is not None:
             record.usage, record.finish_reason = watch.usage, watch.finish_reason
             meter.told()
             meter.heard(*stream.heard())
 
 
-class _Stream:
-    """An answer on its way through. The head goes out with the first bytes: before them, another may answer."""
+def respond(exchange: Exchange, status: int, headers: RawHeaders, body: bytes, path: str) -> None:
+    """Answer whole. Where a stream has begun with comments, the answer is told in its form: an error as an event, since
+    its status can no longer be."""
+    if not exchange.commented:
+        exchange.respond(status, headers, body)
+        return
+    exchange.commented = False
+    if status == 200:
+        exchange.write(as_stream(body) or b"data: %b\n\n" % body.strip())
+    else:
+        exchange.write(error_event(path, body))
+    exchange.finish()
 
-    __slots__ = ("_came", "_exchange", "_headers", "_kept", "_length", "_record", "_status", "_trace", "_watch")
+
+def error_event(path: str, body: bytes) -> bytes:
+    """An error object as an event of the path's dialect."""
+    named = b"event: error\n" if path in _DONE else b""
+    return b"%bdata: %b\n\n" % (named, b" ".join(body.split(b"\n")))
+
+
+class _Stream:
+    """An answer on its way through. The head goes out with the first content: before it, another may answer."""
+
+    __slots__ = (
+        "_came",
+        "_exchange",
+        "_headers",
+        "_held",
+        "_kept",
+        "_length",
+        "_opening",
+        "_patience",
+        "_record",
+        "_status",
+        "_terms",
+        "_trace",
+        "_watch",
+    )
 
     def __init__(
         self,
@@ -89,6 +206,8 @@ class _Stream:
         record: Record,
         watch: StreamWatch | None,
         length: int | None,
+        terms: Terms,
+        opening: Opening | None,
     ):
         self._exchange = exchange
         self._status = status
@@ -97,6 +216,11 @@ class _Stream:
         self._watch = watch
         self._trace = record.trace if watch is not None and record.trace and record.trace.captures else None
         self._length = length
+        self._terms = terms
+        self._opening = opening
+        self._patience: asyncio.Timeout | None = None
+        self._held: list[bytes] = []
+        """What came before it did."""
         self._came = 0
         self._kept: list[bytes] = []
 
@@ -105,6 +229,18 @@ class _Stream:
         kept = b"".join(self._kept)
         return kept, len(kept) / self._came if self._came else 1.0
 
+    async def pipe_within(self, answer: Answer, seconds: float) -> None:
+        """As `answer.pipe`, until the first content no longer than that. Raises BackendError."""
+        try:
+            async with asyncio.timeout(seconds) as self._patience:
+                await answer.pipe(self.take, self._exchange.ready)
+        except TimeoutError:
+            if self._terms.open:  # not ours: that of the whole request
+                raise
+            raise BackendError("timeout", f"no content within {seconds:g} s", status=504) from None
+        finally:
+            self._patience = None
+
     def take(self, data: bytes) -> None:
         """A piece has come."""
         watch = self._watch
@@ -112,30 +248,62 @@ class _Stream:
             if self._came < KEPT:
                 self._kept.append(data)
             self._came += len(data)
-            if self._trace is not None:
-                self._trace.heard(data)
             data = watch.feed(data)
-        if data:
+        if not data:
+            return
+        if self._terms.open:
             self._send(data)
+        elif self._opening is None or self._opening.feed(data):
+            self._open(data)
+        else:
+            self._held.append(data)
 
-    def end(self) -> None:
-        """The answer is complete."""
-        if self._watch is not None and (rest := self._watch.close()):
-            self._send(rest)
-        if self._exchange.started:
+    async def end(self) -> None:
+        """The answer is complete, or claims to be. Raises BackendError when it is not."""
+        rest = self._watch.close() if self._watch is not None else b""
+        terms = self._terms
+        if terms.open:
+            if rest:
+                self._send(rest)
+        else:
+            self._held.append(rest)
+            if self._opening is not None:
+                await self._opening.end(b"".join(self._held))
+            self._open(b"")
+        if self._opening is not None and self._watch is not None and not self._watch.ended:
+            raise BackendError("broken", "the stream ended without its proper end")
+        if self._exchange.started and not self._exchange.commented:
             self._exchange.finish()
         else:
             _trace(self._headers, self._record)
-            self._exchange.respond(self._status, self._headers, b"")
+            respond(self._exchange, self._status, self._headers, b"", self._record.path)
+
+    def _open(self, data: bytes) -> None:
+        if self._patience is not None:
+            if self._patience.expired():  # in this very moment; it raises for us
+                return
+            self._patience.reschedule(None)
+        self._terms.take()
+        self._record.status = self._status
+        if self._held:
+            data = b"".join((*self._held, data))
+            self._held.clear()
+        if data:
+            self._send(data)
 
     def _send(self, data: bytes) -> None:
         exchange = self._exchange
-        if exchange.started:
-            exchange.write(data)
-        else:
+        if self._trace is not None:
+            self._trace.heard(data)
+        if not exchange.started:
             self._record.first = perf_counter()
             _trace(self._headers, self._record)
             exchange.write(data, exchange.start(self._status, self._headers, self._length))
+            return
+        if exchange.commented:
+            self._record.first = perf_counter()
+            exchange.commented = False
+        exchange.write(data)
 
 
 def _trace(headers: RawHeaders, record: Record) -> None:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import HTMLResponse, Response
@@ -28,10 +28,10 @@ from router.api.admin import admin
 from router.api.cors import EXPOSED
 from router.api.docs import page
 from router.api.doors import ApiDoors
-from router.api.errors import shape
+from router.api.guard import for_admins
 from router.banner import greet, is_worker
 from router.box import Box
-from router.refusal import Refusal
+from router.refusal import Refusal, shape
 from router.routing.rulebook import Rulebook, open_rules
 from router.settings import Settings
 from router.telemetry.log import JsonFormatter
@@ -75,11 +75,14 @@ def application(box: Box) -> FastAPI:
         version=__version__,
         summary="The pages beside the OpenAI-compatible doors under /v1.",
         lifespan=life,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
     app.include_router(admin)
-    app.add_api_route("/docs", lambda: page(app.openapi(), DOORS), response_class=HTMLResponse, include_in_schema=False)
+    hidden: dict[str, Any] = {"include_in_schema": False, "dependencies": [Depends(for_admins)]}
+    app.add_api_route("/openapi.json", app.openapi, **hidden)
+    app.add_api_route("/docs", lambda: page(app.openapi(), DOORS), response_class=HTMLResponse, **hidden)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _fault)

@@ -6,19 +6,29 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from router.accounts.keys import parse_keys
 from router.cache.address import parse_address
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "faults"]
+
+
+def faults(error: ValidationError) -> str:
+    """What is wrong with the environment, a line for each variable; no value is shown."""
+    lines = []
+    for fault in error.errors(include_input=False):
+        name = ".".join(str(part) for part in fault["loc"]).upper().removeprefix("SIGNALBOX_")
+        variable = name if name == "REDIS_URL" else f"SIGNALBOX_{name}"
+        lines.append(f"{variable}: {fault['msg'].removeprefix('Value error, ')}")
+    return "\n".join(lines)
 
 
 class Settings(BaseSettings):
     """Read once at the start of each process. Raises pydantic's ValidationError."""
 
-    model_config = SettingsConfigDict(env_prefix="SIGNALBOX_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="SIGNALBOX_", extra="ignore", hide_input_in_errors=True)
 
     rules: Path | None = Field(
         None,
@@ -29,6 +39,12 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64, description="processes")
     keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
         default_factory=dict, description="client keys, `alias:key,alias:key`", repr=False
+    )
+    admin_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="opens /metrics, /api and /docs; left out: open on loopback, with a client key where there are "
+        "some, and closed on any other address",
     )
     body_limit: int = Field(
         64 * 1024 * 1024,
@@ -67,6 +83,11 @@ class Settings(BaseSettings):
     @classmethod
     def _keys(cls, value: object) -> object:
         return parse_keys(value) if isinstance(value, str) else value
+
+    @field_validator("admin_key", mode="before")
+    @classmethod
+    def _admin(cls, value: object) -> object:
+        return (value.strip() or None) if isinstance(value, str) else value
 
     @field_validator("redis_url")
     @classmethod

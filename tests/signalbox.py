@@ -95,13 +95,30 @@ def open_stream(proxy: Signalbox) -> Iterator[http.client.HTTPResponse]:
 
 @contextmanager
 def signalbox(
-    rules: str, *arguments: str, ready: bool = True, program: str = "router.cli", **environment: str
+    rules: str,
+    *arguments: str,
+    ready: bool = True,
+    under: tuple[str, ...] = (),
+    program: str = "router.cli",
+    **environment: str,
 ) -> Iterator[Signalbox]:
-    """Started with these rules and ended with SIGTERM; its log must hold no traceback. `program`: a module to run."""
+    """Started with these rules, `under` another program if there is to be one, and ended with SIGTERM; its log must
+    hold no traceback. `program`: the module that is run."""
     with tempfile.TemporaryDirectory() as folder:
         path, log, port = Path(folder, "rules.yaml"), Path(folder, "log"), free_port()
         path.write_text(rules)
-        command = [sys.executable, "-m", program, "serve", "--rules", str(path), "--port", str(port), *arguments]
+        command = [
+            *under,
+            sys.executable,
+            "-m",
+            program,
+            "serve",
+            "--rules",
+            str(path),
+            "--port",
+            str(port),
+            *arguments,
+        ]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALBOX_", "REDIS_"))}
         clean["SIGNALBOX_DATA_DIR"] = folder
         with log.open("wb") as sink:

@@ -64,9 +64,10 @@ def chat_chunks(pieces: list[str], usage: bool = False) -> list[bytes]:
 class Upstream:
     """`play(request, writer)` writes the answer; the connection is kept while it leaves the writer open."""
 
-    def __init__(self, play: Play | None = None, tls: ssl.SSLContext | None = None):
+    def __init__(self, play: Play | None = None, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"):
         self.play = play or self.answer
         self.tls = tls
+        self.host = host
         self.requests: list[Request] = []
         self.models = ["m"]
         self.pause = 0.0
@@ -79,7 +80,7 @@ class Upstream:
 
     @property
     def url(self) -> str:
-        return f"https://localhost:{self.port}/v1" if self.tls else f"http://127.0.0.1:{self.port}/v1"
+        return f"https://localhost:{self.port}/v1" if self.tls else f"http://{self.host}:{self.port}/v1"
 
     @property
     def asked(self) -> list[Request]:
@@ -90,7 +91,7 @@ class Upstream:
         if not self._thread.is_alive():
             self._thread.start()
         self._server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._connected, "127.0.0.1", port or self.port, ssl=self.tls), self._loop
+            asyncio.start_server(self._connected, self.host, port or self.port, ssl=self.tls), self._loop
         ).result(5)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -199,9 +200,11 @@ async def _watch(reader: asyncio.StreamReader, request: Request) -> None:
 
 
 @contextmanager
-def upstream(play: Play | None = None, tls: ssl.SSLContext | None = None) -> Iterator[Upstream]:
+def upstream(
+    play: Play | None = None, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> Iterator[Upstream]:
     """A server for the length of a test."""
-    server = Upstream(play, tls)
+    server = Upstream(play, tls, host)
     server.start()
     try:
         yield server

@@ -92,6 +92,10 @@ class Ledger:
         self._days, self._size = days, size
         self._waiting: deque[tuple[float, Record]] = deque()
         self._dropped = 0
+        self.added = 0
+        """Records taken in."""
+        self.written = 0
+        """Of them, those that anybody who opens the file can read."""
         self._stop = threading.Event()
         database = opened(self.path)  # the thread's from now on
         self._thread = threading.Thread(target=self._run, args=(database,), name="ledger", daemon=True)
@@ -101,6 +105,7 @@ class Ledger:
         """A request has ended."""
         if len(self._waiting) < MOST_WAITING:
             self._waiting.append((time.time(), record))
+            self.added += 1
         else:
             self._dropped += 1
 
@@ -139,6 +144,7 @@ class Ledger:
         except sqlite3.Error:
             self._waiting.extendleft(reversed(batch))
             raise
+        self.written += len(batch)
 
 
 def opened(path: Path) -> sqlite3.Connection:
@@ -221,14 +227,16 @@ def _summed(batch: Sequence[tuple[float, Record]]) -> list[Row]:
 
 
 def _addends(record: Record) -> tuple[int, ...]:
-    """One request's share of each of SUMS. What was answered from the cache was not generated."""
+    """One request's share of each of SUMS. What was answered from the cache was not generated; an attempt whose answer
+    nobody got is no request, and was paid for."""
+    wanted = record.outcome != "unwanted"
     tokens, cost = record.tokens or _ZERO, record.cost
     if record.cache in ("hit", "joined", "similar"):
         tokens = _ZERO
     dollars = 0 if cost is None else _nano(cost.usd)
     estimated = dollars if cost is not None and cost.source == "estimated" else 0
     return (
-        *(1, record.outcome not in ("ok", "cancelled"), record.unpriced),
+        *(wanted, wanted and record.outcome not in ("ok", "cancelled"), wanted and record.unpriced),
         *(tokens.input, tokens.output, tokens.cached, tokens.reasoning),
         *(dollars, estimated, _nano(record.baseline), _nano(record.saved)),
     )

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 
+from router.api.guard import TheBox, for_admins, is_admin, is_here
 from router.api.paths import canonical
-from router.box import Box
 from router.cache.store import Store, StoreError
 from router.request.envelope import Envelope, Headers
 from router.request.signals import Signals
@@ -30,25 +30,12 @@ class AnyJson(JSONResponse):
         return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
-def _box(request: Request) -> Box:
-    box: Box = request.state.box
-    return box
-
-
-TheBox = Annotated[Box, Depends(_box)]
-
-
-def _with_key(request: Request, box: TheBox) -> None:
-    """Where client keys are in use, these pages need one too."""
-    if box.keys and box.keys.of(request.scope["headers"]) is None:
-        raise HTTPException(401, "a client key is needed: Authorization: Bearer KEY", {"www-authenticate": "Bearer"})
-
-
 class Question(BaseModel):
     """A request to be decided and not sent."""
 
     path: str = Field("/v1/chat/completions", description="the door it would knock at")
     headers: dict[str, str] = Field(default_factory=dict)
+    key: str | None = Field(None, description="alias of the client key it would come with")
     body: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -56,7 +43,7 @@ class Readiness(BaseModel):
     """Can requests be served, and are the rules on disk the ones in force?"""
 
     ready: bool
-    reasons: list[str] = Field(description="why not; empty when ready")
+    reasons: list[str] = Field(description="why not; empty when ready, and for all but admins on an address of others")
     config_valid: bool
     config_error: str | None = Field(
         None, description="what is wrong with the rules file on disk; the rules before it keep serving"
@@ -70,14 +57,20 @@ async def health() -> str:
 
 
 @admin.get("/ready", summary="Rules are loaded and a backend can serve", responses={503: {"model": Readiness}})
-async def ready(box: TheBox) -> JSONResponse:
-    """200 when at least one backend can serve, else 503 with the reasons."""
+async def ready(box: TheBox, request: Request) -> JSONResponse:
+    """200 when at least one backend can serve, else 503. Names and addresses are for those who may know them."""
     reasons = box.why_not_ready()
-    answer = Readiness(ready=not reasons, reasons=reasons, config_valid=box.rejected is None, config_error=box.rejected)
+    told = is_here(box) or is_admin(box, request.scope["headers"])
+    answer = Readiness(
+        ready=not reasons,
+        reasons=reasons if told else [],
+        config_valid=box.rejected is None,
+        config_error=box.rejected if told else None,
+    )
     return JSONResponse(answer.model_dump(), 503 if reasons else 200)
 
 
-@admin.get("/metrics", summary="Prometheus metrics", dependencies=[Depends(_with_key)])
+@admin.get("/metrics", summary="Prometheus metrics", dependencies=[Depends(for_admins)])
 async def metrics(box: TheBox, request: Request) -> Response:
     """The text format of Prometheus; OpenMetrics for those that ask for it."""
     numbers = box.metrics.read(await box.workers.others())
@@ -111,7 +104,7 @@ class CacheState(BaseModel):
     results: dict[str, int] = Field(description="requests that this process answered on routes with a cache")
 
 
-@admin.get("/api/cache", summary="What is cached", dependencies=[Depends(_with_key)])
+@admin.get("/api/cache", summary="What is cached", dependencies=[Depends(for_admins)])
 async def cache_state(box: TheBox) -> CacheState:
     """Counts every entry."""
     cache = box.cache
@@ -119,7 +112,7 @@ async def cache_state(box: TheBox) -> CacheState:
     return CacheState(memory=await _part(cache.memory), redis=redis, results=dict(cache.results))
 
 
-@admin.delete("/api/cache", summary="Forget what is cached", dependencies=[Depends(_with_key)])
+@admin.delete("/api/cache", summary="Forget what is cached", dependencies=[Depends(for_admins)])
 async def clear_cache(box: TheBox, route: str | None = None) -> dict[str, int]:
     """Of one route, or everything; tells how many entries that were."""
     try:
@@ -141,10 +134,11 @@ async def _part(store: Store) -> CachePart:
     "/api/explain",
     summary="Where a request would go, and why",
     response_class=AnyJson,
-    dependencies=[Depends(_with_key)],
+    dependencies=[Depends(for_admins)],
 )
 async def explain_request(question: Annotated[Question, Body()], box: TheBox) -> Response:
     """Decides with the rules in force and what is known of the backends right now; sends nothing."""
     path = canonical(question.path) or question.path
-    envelope = Envelope(path, question.body, Headers.of(question.headers))
-    return AnyJson(explain(box.state.rulebook.plan, Signals(envelope), box.state.facts))
+    grant = box.keyring.grant(question.key) if question.key is not None else None
+    envelope = Envelope(path, question.body, Headers.of(question.headers), key=question.key, grant=grant)
+    return AnyJson(explain(box.state.rulebook.plan, Signals(envelope, purse=box.turnstile.purse), box.state.facts))

@@ -11,12 +11,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from router.api.cors import Cors
-from router.api.errors import shape
 from router.api.models import model_list, one_model
 from router.api.paths import JSON_DOORS, UPLOADS, canonical
 from router.box import Box
+from router.config.grant import Grant
 from router.journey import travel
-from router.refusal import Refusal
+from router.refusal import Refusal, shape
+from router.relay import respond
 from router.request.edit import parse
 from router.request.envelope import Envelope, Headers
 from router.request.multipart import fields
@@ -94,36 +95,33 @@ class ApiDoors:
             self.box.record(record)
 
     async def _answer(self, exchange: Exchange, path: str, record: Record) -> None:
-        keys = self.box.keys
+        keys, grant = self.box.keyring.keys, None
         if keys:
-            record.key = keys.of(exchange.headers)
-            if record.key is None:
-                raise Refusal(
-                    401, "a client key is needed: Authorization: Bearer KEY, or x-api-key", code="invalid_api_key"
-                )
+            client = keys.admit(exchange.headers)
+            record.key, grant = client.alias, client.grant
         if exchange.method == "GET" and path.startswith("/v1/models"):
-            self._models(exchange, path, record)
+            self._models(exchange, path, record, grant)
         elif exchange.streaming:
-            await self._upload(exchange, path, record)
+            await self._upload(exchange, path, record, grant)
         else:
-            await travel(self.box, exchange, self._read(exchange, path, record.key), record)
+            await travel(self.box, exchange, self._read(exchange, path, record.key, grant), record)
 
-    def _models(self, exchange: Exchange, path: str, record: Record) -> None:
+    def _models(self, exchange: Exchange, path: str, record: Record, grant: Grant | None) -> None:
         state = self.box.state
         name = unquote(path.removeprefix("/v1/models").lstrip("/"))
         record.status = 200
-        exchange.respond(200, JSON, one_model(state, name) if name else model_list(state))
+        exchange.respond(200, JSON, one_model(state, name, grant) if name else model_list(state, grant))
 
-    def _read(self, exchange: Exchange, path: str, key: str | None) -> Envelope:
+    def _read(self, exchange: Exchange, path: str, key: str | None, grant: Grant | None) -> Envelope:
         body = exchange.body()
-        envelope = Envelope(path, {}, Headers(exchange.headers), body, exchange.method, exchange.query, key)
+        envelope = Envelope(path, {}, Headers(exchange.headers), body, exchange.method, exchange.query, key, grant)
         if path in JSON_DOORS and exchange.method == "POST":
             envelope.data = _checked(_parsed(body), path)
         elif body and envelope.headers.get("content-type").startswith("application/json"):
             envelope.data = _parsed(body)
         return envelope
 
-    async def _upload(self, exchange: Exchange, path: str, record: Record) -> None:
+    async def _upload(self, exchange: Exchange, path: str, record: Record, grant: Grant | None) -> None:
         headers = Headers(exchange.headers)
         kind = headers.get("content-type")
         pieces = exchange.arriving()
@@ -136,19 +134,19 @@ class ApiDoors:
                 raise Refusal(400, str(error), code="invalid_form") from None
             if "model" in found or len(head) >= PEEK:
                 break
-        envelope = Envelope(path, dict(found), headers, b"", exchange.method, exchange.query, record.key)
+        envelope = Envelope(path, dict(found), headers, b"", exchange.method, exchange.query, record.key, grant)
         length = headers.get("content-length")
         upload = Upload(head, pieces, kind, int(length) if length.isdigit() else None)
         await travel(self.box, exchange, envelope, record, upload)
 
     def _refuse(self, exchange: Exchange, path: str, record: Record, refusal: Refusal) -> None:
-        record.status = refusal.status
+        record.status, record.retry_after = refusal.status, refusal.retry_after
         headers, body = shape(refusal, anthropic=path.startswith("/v1/messages"))
         headers.append((b"x-request-id", record.id.encode("ascii")))
-        if exchange.started:
+        if exchange.started and (refusal.cut or not exchange.commented):
             exchange.cut()
         else:
-            exchange.respond(refusal.status, headers, body)
+            respond(exchange, refusal.status, headers, body, path)
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

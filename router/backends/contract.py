@@ -11,6 +11,7 @@ from router.config.facts import Facts
 from router.telemetry.work import Work
 
 if TYPE_CHECKING:  # it raises what stands here
+    from router.backends.circuit import Circuit
     from router.backends.slots import Slots
 
 __all__ = ["Answer", "Backend", "BackendError", "Call", "Events", "Plain"]
@@ -22,8 +23,8 @@ class BackendError(Exception):
     """A candidate could not answer, and nothing of its answer has reached the client.
 
     `reason` is a word of a closed list, for metrics and the trace: `connect`, `tls`, `timeout`, `full`, `broken`,
-    `down`, `refused` (the request itself is at fault: no other candidate is asked, the client sees `status` and the
-    message).
+    `down`, `status 429`, `malformed` (it is not what it claims to be), `rejected` (it does not satisfy the route),
+    `refused` (the request itself is at fault: no other candidate is asked, the client sees `status` and the message).
     """
 
     def __init__(
@@ -39,7 +40,8 @@ class BackendError(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """One request on its way to one backend. Secrets and hop-by-hop headers of the client are already gone."""
+    """One request on its way to one backend. Hop-by-hop headers and the client's secrets are already gone, but for what
+    stands in `credentials`."""
 
     path: str
     """Canonical, `/v1/…`."""
@@ -56,6 +58,8 @@ class Call:
     """Bytes of an iterator body, where known."""
     queued: float = 0.0
     """Seconds it waited for a slot; told by the backend."""
+    credentials: RawHeaders = field(default_factory=list)
+    """Headers with the client's own key, for a backend that takes it."""
 
 
 class Answer(ABC):
@@ -133,8 +137,14 @@ class Backend(ABC):
     """Of a model in process: what it has computed."""
     asks_usage: bool = True
     """Takes `stream_options.include_usage`."""
+    first_content: float | None = None
+    """Seconds within which the first content of a stream must come; None: as long as it takes."""
+    takes_client_key: bool = False
+    """It is sent the key that the client sent (`pass_key`)."""
     slots: Slots
     """Its queue."""
+    circuit: Circuit | None = None
+    """Leaves it alone after failures; None where the rules say `circuit: false`."""
 
     async def start(self) -> None:
         """Begin what takes time (load, import, probe) without holding up the server. Never raises for a fault of
@@ -149,6 +159,14 @@ class Backend(ABC):
 
         Cancelling the task, or `abort()` on the answer, stops the backend's work.
         """
+
+    def wanted(self) -> None:
+        """A request would have gone there, had it not been held back: look soon whether it can be asked again."""
+        return
+
+    def suspected(self) -> None:
+        """Its circuit has opened: look whether it is still there."""
+        return
 
     @property
     @abstractmethod

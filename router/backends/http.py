@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from router.backends.contract import Answer, Backend, BackendError, Call
 from router.backends.probe import Prober
+from router.backends.scrub import Scrubber
 from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import HttpBackend as Spec
 from router.config.secret import reveal
+from router.request.credentials import CREDENTIALS, sounds_secret
 from router.wire.client import Limits, Origin, Pool, Response, WireError
 
 __all__ = ["HttpBackend"]
 
 _STATUS = {"timeout": 504, "refused": 400}
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Never followed: where a request goes is said in the rules and nowhere else. Nor are they relayed, for many clients
+follow them, and would send the prompt to a place that no rule knows."""
 
 PROBE_PATIENCE = 3.0
 """Seconds a server may take to say what it is."""
@@ -32,14 +38,18 @@ class HttpBackend(Backend):
         self.spec = spec
         self.facts = facts
         self.asks_usage = spec.stream_usage
+        self.first_content = spec.timeouts.first_content
+        self.takes_client_key = spec.pass_key
         url = urlsplit(spec.url)
         host = url.hostname or ""
         port = url.port or (443 if url.scheme == "https" else 80)
         self._base = url.path.rstrip("/").encode()
         limits = spec.timeouts
         tls = _tls(spec.verify) if url.scheme == "https" else None
+        # A name under .localhost is this machine by definition (RFC 6761 §6.3), which a DNS server need not know.
+        here = tls is None and host.endswith(".localhost")
         self.pool = Pool(
-            Origin(host, port, tls),
+            Origin("localhost" if here else host, port, tls),
             Limits(limits.connect, limits.first_byte, limits.idle, limits.total),
         )
         self.slots = Slots(spec.parallel, spec.queue, spec.queue_wait)
@@ -50,9 +60,16 @@ class HttpBackend(Backend):
             own[b"authorization"] = b"Bearer " + key.encode("latin-1", "replace")
         for header, secret in spec.headers.items():
             own[header.lower().encode("latin-1", "replace")] = secret.get_secret_value().encode("latin-1", "replace")
-        self._own_names = frozenset(own)
-        self._own = b"".join(b"%b: %b\r\n" % (header, _one_line(value)) for header, value in own.items())
-        self.prober = Prober(facts, self, self._base)
+        self._own_names, self._own = _head_of(own)
+        keyless = {header: value for header, value in own.items() if header not in CREDENTIALS}
+        self._keyless_names, self._keyless = _head_of(keyless)
+        secrets = [reveal(value) for header, value in spec.headers.items() if sounds_secret(header)]
+        self._scrubber = Scrubber([reveal(spec.api_key), *secrets])
+        said = {option for option in ("accepts", "tools") if option in spec.model_fields_set}
+        if spec.accepts is None:
+            said.discard("accepts")
+        # A cloud that does not say which program it runs is not asked for the pages of small servers.
+        self.prober = Prober(facts, self, self._base, said, self._has_slots, strange=url.scheme == "http")
 
     async def start(self) -> None:
         self.prober.start()
@@ -68,6 +85,7 @@ class HttpBackend(Backend):
     async def ask(self, call: Call) -> Answer:
         """Relay the call. An error status is an answer too: whoever asked judges it."""
         slots = self.slots
+        self.prober.used = self.pool.loop.time()
         call.queued = await slots.take()
         try:
             if isinstance(call.body, bytes):
@@ -79,48 +97,67 @@ class HttpBackend(Backend):
             slots.give_back()
             if error.reason in ("connect", "tls"):
                 self.prober.unreachable(str(error))
+            elif error.reason != "refused":
+                self.prober.suspected()
             raise BackendError(error.reason, str(error), status=_STATUS.get(error.reason, 502)) from error
         except BaseException:
             slots.give_back()
             raise
         if self.facts.up is not True:
             self.prober.reached()
-        answer = HttpAnswer(response, slots)
-        if 300 <= response.status < 400 and any(name == b"location" for name, _ in response.headers):
-            # Nobody follows it: not the proxy with its key, and not the client, whom it would lead past the rules.
-            answer.abort()
-            raise BackendError("broken", f"it redirects elsewhere (status {response.status}); `url` must be the place")
-        return answer
+        if response.status in REDIRECTS:
+            response.abort()
+            slots.give_back()
+            raise BackendError("broken", _redirected(response))
+        return HttpAnswer(response, slots, self._scrubber)
 
     @property
     def busy(self) -> bool:
         """It is answering."""
         return self.slots.busy > 0
 
+    def wanted(self) -> None:
+        self.prober.wanted()
+
+    def suspected(self) -> None:
+        self.prober.suspected()
+
     async def knock(self) -> None:
         """Open a connection and close it. Raises WireError."""
         await self.pool.knock()
 
-    async def fetch(self, path: bytes) -> tuple[int, bytes]:
-        """GET a path of the server. Raises WireError."""
+    async def fetch(self, path: bytes, body: bytes | None = None) -> tuple[int, bytes]:
+        """GET a path of the server, or POST JSON there. Raises WireError."""
+        # A server that serves one connection at a time must not be held up by an idle one.
+        head = b"GET %b HTTP/1.1\r\n%bconnection: close\r\n\r\n" % (path, self._own)
+        if body is not None:
+            kind = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+            head = b"POST %b HTTP/1.1\r\n%b%bconnection: close\r\n\r\n" % (path, self._own, kind)
         try:
             async with asyncio.timeout(PROBE_PATIENCE):
-                # A server that serves one connection at a time must not be held up by an idle one.
-                head = b"GET %b HTTP/1.1\r\n%bconnection: close\r\n\r\n" % (path, self._own)
-                response = await self.pool.send(head, b"")
+                response = await self.pool.send(head, body or b"")
                 return response.status, await response.read()
         except TimeoutError:
             raise WireError("timeout", f"no answer within {PROBE_PATIENCE:g} s") from None
 
+    def _has_slots(self, slots: int | None) -> None:
+        """The server has told how many requests it works on at once; what the YAML says stands above it."""
+        queue = self.slots
+        if self.spec.parallel is None:
+            queue.parallel = slots
+            while queue.waiting and (slots is None or queue.busy < slots):  # there are more than before
+                queue.busy += 1
+                queue.give_back()
+
     def _head(self, call: Call, length: int | None) -> bytes:
         query = b"?" + call.query if call.query else b""
+        own, mine = (self._own_names, self._own) if not call.credentials else (self._keyless_names, self._keyless)
         parts = [
             b"%b %b%b%b HTTP/1.1\r\n"
             % (call.method.encode("ascii"), self._base, call.path[3:].encode("latin-1"), query),
-            self._own,
+            mine,
         ]
-        own = self._own_names
-        for name, value in call.headers:
+        for name, value in (*call.headers, *call.credentials) if call.credentials else call.headers:
             if name not in own:
                 parts += (name, b": ", value, b"\r\n")
         if length is None:
@@ -135,25 +172,29 @@ class HttpBackend(Backend):
 class HttpAnswer(Answer):
     """A response, and the slot that its request holds."""
 
-    __slots__ = ("_response", "_slots", "headers", "status")
+    __slots__ = ("_response", "_scrubber", "_slots", "headers", "status")
 
-    def __init__(self, response: Response, slots: Slots):
+    def __init__(self, response: Response, slots: Slots, scrubber: Scrubber):
         self._response = response
         self._slots: Slots | None = slots
+        self._scrubber = scrubber
         self.status = response.status
-        self.headers = response.headers
+        self.headers = scrubber.headers(response.headers) if scrubber else response.headers
 
     async def read(self) -> bytes:
         try:
-            return await self._response.read()
+            return self._scrubber.whole(await self._response.read(), self.status)
         except WireError as error:
             raise BackendError(error.reason, str(error)) from error
         finally:
             self._free()
 
     async def pipe(self, sink: Callable[[bytes], None], ready: Callable[[], Any] | None = None) -> None:
+        clean = self._scrubber.stream(sink)
         try:
-            await self._response.pipe(sink, ready)
+            await self._response.pipe(sink if clean is None else clean.take, ready)
+            if clean is not None:
+                clean.end()
         except WireError as error:
             raise BackendError(error.reason, str(error)) from error
         finally:
@@ -177,6 +218,23 @@ def _tls(verify: bool | str) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _head_of(headers: Mapping[bytes, bytes]) -> tuple[frozenset[bytes], bytes]:
+    """The names, and the lines."""
+    lines = (b"%b: %b\r\n" % (name, _one_line(value)) for name, value in headers.items())
+    return frozenset(headers), b"".join(lines)
+
+
+def _redirected(response: Response) -> str:
+    """Where to, without what may be secret in it."""
+    told = next((value for name, value in response.headers if name == b"location"), b"").decode("latin-1")
+    try:
+        host = urlsplit(told).hostname
+    except ValueError:
+        host = None
+    where = f"to {host}" if host else "elsewhere"
+    return f"it redirects {where} (status {response.status}), and redirects are not followed: say the right `url`"
 
 
 def _one_line(value: bytes) -> bytes:

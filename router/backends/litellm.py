@@ -13,10 +13,12 @@ from router.backends.litellm_chunks import DONE, body, event
 from router.backends.litellm_errors import Redactor, backend_error
 from router.backends.litellm_library import library
 from router.backends.litellm_request import FIELDS, arguments, refuse_unsendable, speaks_openai
+from router.backends.scrub import Scrubber
 from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import LitellmBackend as Spec
 from router.config.secret import reveal
+from router.request.credentials import sounds_secret
 
 __all__ = ["LitellmBackend"]
 
@@ -29,9 +31,9 @@ _FUNCTIONS = {
     "/v1/completions": "atext_completion",
     "/v1/embeddings": "aembedding",
 }
+_KEY_NAMES = ("_API_KEY", "_ACCESS_KEY", "_TOKEN", "_SECRET")
 MOST_BUFFERED = 1000
 """Chunks that may have arrived unread when a stream is given up."""
-_SECRET_NAMES = ("key", "token", "secret", "password", "credential")
 
 
 class LitellmBackend(Backend):
@@ -40,6 +42,7 @@ class LitellmBackend(Backend):
     def __init__(self, name: str, spec: Spec, facts: Facts):
         self.name = name
         self.spec = spec
+        self.first_content = spec.timeouts.first_content
         self.facts = facts
         if facts.endpoints is None:
             facts.endpoints = frozenset(FIELDS)
@@ -47,7 +50,11 @@ class LitellmBackend(Backend):
         self._litellm: Any = None
         self._speaks_openai = False
         self._fixed: dict[str, Any] = {}
-        self._redact = Redactor([reveal(spec.api_key), *_secrets(spec.params), *_secrets(os.environ)])
+        secrets = [reveal(spec.api_key), *_secrets(spec.params)]
+        self._redact = Redactor([*secrets, *_secrets(os.environ)])
+        # An answer may well be about what stands in KEYCLOAK_URL: of the environment only what is a key by its name.
+        keys = (value for name, value in os.environ.items() if name.endswith(_KEY_NAMES))
+        self._scrubber = Scrubber([*secrets, *keys])
         self._imported = asyncio.Event()
         self._importing: asyncio.Task[None] | None = None
 
@@ -78,7 +85,7 @@ class LitellmBackend(Backend):
             self.slots.give_back()
             raise
         self.slots.give_back()
-        return Plain(body(response))
+        return Plain(self._scrubber.whole(body(response), 200))
 
     async def bounded(self, answer: Awaitable[T], patience: float) -> T:
         """Await something of LiteLLM's for at most `patience` seconds. Raises BackendError."""
@@ -89,6 +96,10 @@ class LitellmBackend(Backend):
             raise BackendError("timeout", f"nothing came from {self.name} within {patience:g} s", status=504) from None
         except Exception as fault:  # LiteLLM raises its own kinds, its providers' and plain bugs: all end the attempt
             raise backend_error(self._litellm, fault, self._redact) from None
+
+    def clean(self, event: bytes) -> bytes:
+        """An event without this backend's secrets."""
+        return self._scrubber.whole(event, 200)
 
     async def _stream(self, call: Call) -> Events:
         limits = self.spec.timeouts
@@ -175,7 +186,7 @@ class _Stream:
         try:
             chunk = first
             while chunk is not None:
-                yield event(chunk)
+                yield self._backend.clean(event(chunk))
                 patience = min(self._backend.spec.timeouts.idle, self._ends - self._loop.time())
                 chunk = await self.next(max(0.0, patience))
             yield DONE
@@ -213,7 +224,5 @@ async def _next(source: Any) -> Any:
 def _secrets(values: Mapping[str, Any]) -> list[str]:
     """Values whose names sound secret."""
     return [
-        value
-        for name, value in values.items()
-        if isinstance(value, str) and len(value) >= 8 and any(word in name.lower() for word in _SECRET_NAMES)
+        value for name, value in values.items() if isinstance(value, str) and len(value) >= 8 and sounds_secret(name)
     ]

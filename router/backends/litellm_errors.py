@@ -54,7 +54,7 @@ def backend_error(litellm: Any, fault: Exception, redact: Redactor) -> BackendEr
     if causes & _NO_CONNECTION:
         return BackendError("connect", message)
     if isinstance(fault, litellm.RateLimitError):
-        return BackendError("full", message, status=429, retry_after=_retry_after(fault))
+        return BackendError("status 429", message, status=429, retry_after=_retry_after(fault))
     if status in (408, 409, 425) or status >= 500:
         return BackendError("broken", message, status=status, retry_after=_retry_after(fault))
     return BackendError("refused", message, status=status, code=code)

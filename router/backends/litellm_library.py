@@ -10,6 +10,8 @@ import threading
 import types
 from typing import Any
 
+from router.backends.litellm_fence import fence
+
 __all__ = ["library"]
 
 _ENVIRONMENT = {
@@ -47,6 +49,7 @@ def _import() -> Any:
         _hush()  # again: the import puts handlers of its own
         _without_gateway()
         _settle(litellm)
+        fence(litellm)
         _warm(litellm)
     finally:
         # What was imported stays until the end: taken out of the collector's sight, or each full collection would

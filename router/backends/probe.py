@@ -4,11 +4,10 @@ It is asked at the start and when it comes back, then every five minutes while i
 is only knocked at: a connection is opened and closed. Small servers answer one request at a time (a question would
 wait behind a long generation, and look like an outage), and `llama_cpp.server` even breaks off the answer it is
 writing when another request comes. While it is down it is asked every two seconds, so that one that comes back is
-used at once.
+used at once. Where no request comes, all of this is done less often.
 
-Fields are taken where their meaning is documented and are never guessed from each other: llama.cpp's `/props` gives
-the context of a slot, vLLM's `max_model_len` the context it serves, OpenRouter's and others' `context_length` that of
-the model.
+What it says are facts for the gates and `/v1/models`; what the YAML says stands above it. Fields are taken where their
+meaning is documented and are never guessed from each other: `servers/` has the words of each program.
 """
 
 from __future__ import annotations
@@ -17,56 +16,66 @@ import asyncio
 import contextlib
 import logging
 import random
-from typing import Any, Protocol
+from collections.abc import Callable, Collection
 
-import orjson
-
+from router.backends.servers.interview import interview
+from router.backends.servers.told import Server, Told
 from router.config.facts import Facts
 from router.wire.client import WireError
 
-__all__ = ["Prober", "Server"]
+__all__ = ["Prober"]
 
 log = logging.getLogger("signalbox.backends")
 
-KNOCK_HERE, KNOCK_ELSEWHERE, ASK_DOWN, ASK_AGAIN = 15.0, 60.0, 2.0, 300.0
+KNOCK_HERE, KNOCK_ELSEWHERE, ASK_AGAIN = 15.0, 60.0, 300.0
 """Seconds."""
-
-
-NOT_NOW = (502, 503, 504)
-"""Statuses by which a server, or the gateway before it, says that it cannot serve: llama.cpp while it loads. A 404 or
-501 comes from one that has no list of models."""
-
-
-class Server(Protocol):
-    """What is asked."""
-
-    async def fetch(self, path: bytes) -> tuple[int, bytes]:
-        """GET a path: status and body. Raises WireError."""
-
-    async def knock(self) -> None:
-        """Open a connection and close it. Raises WireError."""
-
-    @property
-    def busy(self) -> bool:
-        """It is answering a request of ours."""
+ASK_DOWN_FIRST, ASK_DOWN = 0.5, 2.0
+"""Seconds between two questions to one that is down: each is half as long again as the one before."""
+IDLE, IDLE_DOWN = 600.0, 60.0
+"""Seconds without a request for it, after which one that is there, or one that is down, is asked less often."""
+SLOWER = 4
+"""So much less often one that is there is asked then."""
+ASK_DOWN_IDLE = 30.0
 
 
 class Prober:
     """Keeps the facts of one HTTP backend true."""
 
-    def __init__(self, facts: Facts, server: Server, base: bytes):
+    def __init__(
+        self,
+        facts: Facts,
+        server: Server,
+        base: bytes,
+        said: Collection[str] = (),
+        slots: Callable[[int | None], None] = lambda slots: None,
+        strange: bool = True,
+    ):
+        """`base` is the path of its API, `said` what the YAML says: `context`, `accepts`, `tools`. `slots` is told how
+        many requests the server works on at once. `strange`: a server that does not say which program it is may be
+        tried with the pages of those that are known."""
         self.facts = facts
+        self.used = 0.0
+        """When a request last went there, or would have; on the loop's clock."""
         self._server = server
         self._base = base
-        """Path of its API."""
-        self._context_is_said = facts.context is not None
+        self._said = frozenset(said) | (frozenset({"context"}) if facts.context is not None else frozenset())
+        self._slots = slots
+        self._strange = strange
+        self._before = (facts.context, facts.accepts, facts.tools, facts.endpoints)
+        """As it was before it was asked: a server that comes back may be another one."""
+        self._fresh = True
+        """Nothing has been learned since it came back."""
+        self._down_for = 0
+        """Times it was asked in a row, and was down."""
         self._hurry = asyncio.Event()
-        """Set when a request found the server gone: it is then asked for soon."""
+        """Set when it is to be looked after soon."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to ask."""
-        self._task = asyncio.get_running_loop().create_task(self._ask_again_and_again())
+        loop = asyncio.get_running_loop()
+        self.used = loop.time()
+        self._task = loop.create_task(self._ask_again_and_again())
 
     def stop(self) -> None:
         """Ask no more."""
@@ -82,9 +91,25 @@ class Prober:
         """A request was answered."""
         self._turn(True, None)
 
+    def wanted(self) -> None:
+        """A request would have gone there, had it not been held back."""
+        self.used = asyncio.get_running_loop().time()
+        if self.facts.up is False:
+            self._hurry.set()
+
+    def suspected(self) -> None:
+        """Requests fail: see whether it is still there."""
+        self._hurry.set()
+
     def _turn(self, up: bool, fault: str | None) -> None:
         facts = self.facts
         before, facts.up, facts.fault = facts.up, up, fault
+        if not up:
+            self._fresh = True
+        elif before is False:
+            self._down_for = 0
+            if facts.shut is not None:
+                facts.shut.look_again()
         if before is not None and before != up:
             log.info("%s is %s", facts.name, "up again" if up else f"down: {fault}")
 
@@ -92,46 +117,60 @@ class Prober:
         loop = asyncio.get_running_loop()
         asked = 0.0
         while True:
-            if self.facts.up is not True or (loop.time() - asked > ASK_AGAIN and not self._server.busy):
+            again = ASK_AGAIN * (SLOWER if loop.time() - self.used > IDLE else 1)
+            if self.facts.up is not True or (loop.time() - asked > again and not self._server.busy):
                 await self.ask()
                 asked = loop.time()
-            elif not self._server.busy:
+            else:
                 await self._knock()
-            self._hurry.clear()
-            if self.facts.up is not False:
-                await self._pause(KNOCK_HERE if self.facts.private else KNOCK_ELSEWHERE)
-            if self.facts.up is False:
-                await asyncio.sleep(ASK_DOWN * random.uniform(0.8, 1.2))
+            await self._rest(loop.time() - self.used)
+
+    async def _rest(self, unused: float) -> None:
+        self._hurry.clear()
+        if self.facts.up is not False:
+            often = KNOCK_HERE if self.facts.private else KNOCK_ELSEWHERE
+            await self._pause(often * SLOWER if unused > IDLE else often)
+            if self._hurry.is_set():
+                await asyncio.sleep(ASK_DOWN_FIRST * random.uniform(0.8, 1.2))
+            return
+        longest = ASK_DOWN_IDLE if unused > IDLE_DOWN else ASK_DOWN
+        length = min(ASK_DOWN_FIRST * 1.5 ** min(self._down_for, 30), longest)
+        self._down_for += 1
+        if length <= ASK_DOWN:
+            await asyncio.sleep(length * random.uniform(0.8, 1.2))
+        else:
+            await self._pause(length)
 
     async def _pause(self, length: float) -> None:
-        """Ends early when a request finds the server gone."""
+        """Ends early when it is to be looked after soon."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(length * random.uniform(0.8, 1.2)):
                 await self._hurry.wait()
 
-    async def _knock(self) -> None:
+    async def _knock(self) -> bool:
         try:
             await self._server.knock()
         except WireError as error:
             self._turn(False, str(error))
+            return False
+        return True
 
     async def ask(self) -> None:
-        """Ask once for the list of models and, where it is llama.cpp, for its context."""
+        """Ask once for the list of models, and what else this program tells."""
+        facts = self.facts
+        # A machine that is switched off lets a question time out as well as one that is at work does.
+        if facts.up is not True and not await self._knock():
+            return
         try:
-            status, body = await self._server.fetch(self._base + b"/models")
+            told = await interview(self._server, self._base, facts.model, self._strange and self._fresh)
         except WireError as error:
             self._unanswered(error)
             return
-        if status in NOT_NOW:
-            self._turn(False, f"answers with status {status}")
-            return
-        facts = self.facts
-        note = ("the server refuses the api_key",) if status in (401, 403) else ()
+        note = ("the server refuses the api_key",) if told.refused else ()
         facts.notes = tuple(n for n in facts.notes if "api_key" not in n) + note
-        self._turn(True, None)
-        if status == 200:
-            self._learn(body)
-            await self._learn_props()
+        self._turn(told.fault is None, told.fault)
+        if told.models is not None:
+            self._learn(told)
 
     def _unanswered(self, error: WireError) -> None:
         """Nobody there is down; whoever took the question and closed is there; silence may be a long generation."""
@@ -142,38 +181,27 @@ class Prober:
         elif self.facts.up is not True:
             self.facts.up, self.facts.fault = None, str(error)
 
-    def _learn(self, body: bytes) -> None:
-        facts = self.facts
-        entries = [entry for entry in _list(body) if isinstance(entry.get("id"), str)]
-        facts.models = tuple(entry["id"] for entry in entries[:1000])
-        if self._context_is_said:
-            return
-        entry = next((e for e in entries if e["id"] == facts.model), entries[0] if len(entries) == 1 else None)
-        if entry is not None:
-            meta = entry["meta"] if isinstance(entry.get("meta"), dict) else {}
-            for value in (entry.get("max_model_len"), entry.get("context_length"), meta.get("n_ctx")):
-                if isinstance(value, int) and value > 0:
-                    facts.context = value
-                    return
-
-    async def _learn_props(self) -> None:
-        if self._context_is_said:
-            return
-        try:
-            status, body = await self._server.fetch(b"/props")
-            props = orjson.loads(body) if status == 200 else {}
-        except (WireError, ValueError):
-            return
-        settings = props.get("default_generation_settings") if isinstance(props, dict) else None
-        context = settings.get("n_ctx") if isinstance(settings, dict) else None
-        if isinstance(context, int) and context > 0:
-            self.facts.context = context
-
-
-def _list(body: bytes) -> list[dict[str, Any]]:
-    try:
-        answer = orjson.loads(body)
-    except ValueError:
-        return []
-    data = answer.get("data") if isinstance(answer, dict) else None
-    return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+    def _learn(self, told: Told) -> None:
+        facts, said = self.facts, self._said
+        slots = facts.slots
+        if self._fresh:
+            facts.context, facts.accepts, facts.tools, facts.endpoints = self._before
+            facts.trained = facts.loaded = facts.server = facts.slots = None
+            self._fresh = told.fault is not None
+        facts.models = told.models or ()
+        if told.here in facts.models:  # first, so that `auto` is sent there and not to one that would have to be loaded
+            facts.models = (told.here, *(name for name in facts.models if name != told.here))
+        facts.server = told.server or facts.server
+        facts.trained = told.trained or facts.trained
+        facts.loaded = told.loaded
+        facts.endpoints = told.endpoints or facts.endpoints
+        if "context" not in said:
+            # Of a model that is out of memory for now it is the context that it had: it comes back with the same.
+            facts.context = told.context or facts.context
+        if "accepts" not in said and told.accepts is not None:
+            facts.accepts = told.accepts
+        if "tools" not in said and told.tools is not None:
+            facts.tools = told.tools
+        facts.slots = told.slots or facts.slots
+        if facts.slots != slots:
+            self._slots(facts.slots)

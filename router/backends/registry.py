@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
+from router.backends.circuit import Circuit
 from router.backends.contract import Backend
 from router.config.facts import Facts
 from router.config.schema import Backend as Spec
@@ -22,4 +23,8 @@ KINDS = {
 def build(name: str, spec: Spec, facts: Facts) -> Backend:
     """A backend of the kind that `spec` says, not yet started. Needs a running event loop."""
     module, kind = KINDS[spec.kind]
-    return cast("Backend", getattr(import_module(module), kind)(name, spec, facts))
+    made = cast("Backend", getattr(import_module(module), kind)(name, spec, facts))
+    made.facts.load = made.slots
+    if spec.circuit:
+        made.circuit = Circuit(facts, spec.circuit, alarm=made.suspected)
+    return made

@@ -15,7 +15,7 @@ from router.cache.store import Stats, Store, StoreError
 if TYPE_CHECKING:
     from router.cache.redis import RedisServer
 
-__all__ = ["BUDGET", "GuardedRedis"]
+__all__ = ["BUDGET", "Guarded", "GuardedRedis"]
 
 log = logging.getLogger("signalbox.cache")
 
@@ -34,10 +34,12 @@ PATIENCE = 30.0
 T = TypeVar("T")
 
 
-class GuardedRedis(Store):
+class Guarded:
     """Asks Redis while it is well. `on_failure(reason)` is told of each operation that failed (`timeout`, `error`)."""
 
-    shared = True
+    whose = "the cache's"
+    without = "all is a miss"
+    """For the log: what holds until it is back."""
 
     def __init__(self, address: Address, on_failure: Callable[[str], None] = lambda _: None):
         self._address = address
@@ -55,7 +57,7 @@ class GuardedRedis(Store):
         return self._up
 
     async def open(self) -> None:
-        """Connects in the background; until it stands, everything is a miss."""
+        """Connects in the background; until it stands, nothing is asked of it."""
         # Here and not above: its import takes 0.2 s, which only those pay who use it.
         from router.cache.redis import CONNECTIONS, RedisServer
 
@@ -73,6 +75,74 @@ class GuardedRedis(Store):
                     await self._server.close()
             except Exception as error:  # it is going away anyhow
                 log.debug("closing the connections to Redis: %s", error)
+
+    async def _within(self, operation: Callable[[RedisServer], Awaitable[T]], otherwise: T) -> T:
+        """The operation's result, or `otherwise` when there is none within the time."""
+        if not self._up:
+            return otherwise
+        assert self._server is not None and self._slots is not None
+        try:
+            async with asyncio.timeout(BUDGET), self._slots:
+                if not self._up:  # it went while this one waited
+                    return otherwise
+                return await operation(self._server)
+        except Exception as error:  # whatever it is, the request goes on without it
+            self._failed(error)
+            return otherwise
+
+    async def _patiently(self, operation: Callable[[RedisServer], Awaitable[T]]) -> T:
+        if self._server is None:
+            raise StoreError("no route has a cache, so Redis is not connected to")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await operation(self._server)
+        except Exception as error:
+            raise StoreError(f"Redis at {self._address} could not be asked: {_told(error)}") from None
+
+    def _failed(self, error: Exception) -> None:
+        self._on_failure("timeout" if isinstance(error, TimeoutError) else "error")
+        if self._up:
+            self._up = False
+            stable = self._since is not None and asyncio.get_running_loop().time() - self._since > STABLE
+            self._pause = FIRST_PAUSE if stable else self._pause
+            self._recovering = asyncio.create_task(self._recover(_told(error)))
+
+    async def _recover(self, why: str | None) -> None:
+        """Connect anew, after longer and longer pauses; alone, so that no request waits for it. One line is logged
+        when it goes and one when it is back. `why`: it was up until now."""
+        if why is not None:
+            log.warning("%s Redis at %s fails (%s): %s until it is back", self.whose, self._address, why, self.without)
+            await self._rest()
+        while (fault := await self._fault()) is not None:
+            if why is None:
+                why = fault
+                log.warning("%s Redis at %s is not there (%s): %s", self.whose, self._address, why, self.without)
+            await self._rest()
+        self._up, self._since = True, asyncio.get_running_loop().time()
+        if why is not None:
+            log.warning("%s Redis at %s is back", self.whose, self._address)
+
+    async def _rest(self) -> None:
+        await asyncio.sleep(self._pause * random.uniform(0.5, 1))
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    async def _fault(self) -> str | None:
+        """Why it cannot be used, None when it can: connected, and quick enough once connected."""
+        assert self._server is not None
+        try:
+            async with asyncio.timeout(SETUP):
+                await self._server.warm()
+            async with asyncio.timeout(BUDGET):
+                await self._server.ping()
+        except Exception as error:
+            return _told(error)
+        return None
+
+
+class GuardedRedis(Guarded, Store):
+    """The cache's: what fails is a miss."""
+
+    shared = True
 
     async def get(self, key: Key) -> bytes | None:
         return await self._within(lambda server: server.get(key), None)
@@ -94,67 +164,6 @@ class GuardedRedis(Store):
 
     async def clear(self, route: str | None = None) -> int:
         return await self._patiently(lambda server: server.clear(route))
-
-    async def _within(self, operation: Callable[[RedisServer], Awaitable[T]], otherwise: T) -> T:
-        """The operation's result, or `otherwise` when there is none within the time."""
-        if not self._up:
-            return otherwise
-        assert self._server is not None and self._slots is not None
-        try:
-            async with asyncio.timeout(BUDGET), self._slots:
-                if not self._up:  # it went while this one waited
-                    return otherwise
-                return await operation(self._server)
-        except Exception as error:  # whatever it is, the request goes on without a cache
-            self._failed(error)
-            return otherwise
-
-    async def _patiently(self, operation: Callable[[RedisServer], Awaitable[T]]) -> T:
-        assert self._server is not None
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await operation(self._server)
-        except Exception as error:
-            raise StoreError(f"Redis at {self._address} could not be asked: {_told(error)}") from None
-
-    def _failed(self, error: Exception) -> None:
-        self._on_failure("timeout" if isinstance(error, TimeoutError) else "error")
-        if self._up:
-            self._up = False
-            stable = self._since is not None and asyncio.get_running_loop().time() - self._since > STABLE
-            self._pause = FIRST_PAUSE if stable else self._pause
-            self._recovering = asyncio.create_task(self._recover(_told(error)))
-
-    async def _recover(self, why: str | None) -> None:
-        """Connect anew, after longer and longer pauses; alone, so that no request waits for it. One line is logged
-        when it goes and one when it is back. `why`: it was up until now."""
-        if why is not None:
-            log.warning("the cache's Redis at %s fails (%s): all is a miss until it is back", self._address, why)
-            await self._rest()
-        while (fault := await self._fault()) is not None:
-            if why is None:
-                why = fault
-                log.warning("the cache's Redis at %s is not there (%s): all is a miss", self._address, why)
-            await self._rest()
-        self._up, self._since = True, asyncio.get_running_loop().time()
-        if why is not None:
-            log.warning("the cache's Redis at %s is back", self._address)
-
-    async def _rest(self) -> None:
-        await asyncio.sleep(self._pause * random.uniform(0.5, 1))
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
-
-    async def _fault(self) -> str | None:
-        """Why it cannot be used, None when it can: connected, and quick enough once connected."""
-        assert self._server is not None
-        try:
-            async with asyncio.timeout(SETUP):
-                await self._server.warm()
-            async with asyncio.timeout(BUDGET):
-                await self._server.ping()
-        except Exception as error:
-            return _told(error)
-        return None
 
 
 def _told(error: Exception) -> str:

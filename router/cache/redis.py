@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from hashlib import sha1
 from typing import Any
 
 from redis.asyncio import Redis, RedisCluster
@@ -11,6 +12,7 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
 
 from router.cache.address import Address
 from router.cache.key import PREFIX, Key
@@ -80,6 +82,14 @@ class RedisServer:
         async for names in self._batches(pattern):
             gone += sum(await self._each("UNLINK", names))
         return gone
+
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+        """A Lua script, whole and alone; on a Cluster its keys must lie together (`{…}` in their names)."""
+        try:
+            digest = sha1(script.encode(), usedforsecurity=False).hexdigest()  # it is how Redis names a script
+            return await self.client.evalsha(digest, len(keys), *keys, *arguments)
+        except NoScriptError:  # the first time, and after Redis was started anew
+            return await self.client.eval(script, len(keys), *keys, *arguments)
 
     async def ping(self) -> None:
         """A lookup and no PING: on a Cluster, and with rights that allow but keys, it is what must work."""

@@ -134,7 +134,8 @@ class Likeness:
             async with asyncio.timeout(PATIENCE):
                 self.vector = await _embedded(self.embedder, self.text)
         except (BackendError, TimeoutError, ValueError) as error:
-            why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+            # Not the backend's own words, which may repeat the question.
+            why = "no answer in time" if isinstance(error, TimeoutError) else getattr(error, "reason", str(error))
             log.warning("no embedding from %s: %s", self.embedder.name, why)
             return None
         found = self.neighbours.nearest(self.frame, self.vector)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from router.backends.circuit import Circuit
 from router.backends.contract import Answer, Backend, Call
 from router.cache.completeness import is_complete
 from router.cache.entry import Entry
@@ -15,7 +16,7 @@ from router.cache.key import Key, repeats_a_key
 from router.cache.similar import Likeness
 from router.cache.store import Store
 from router.config.schema import Cache as Policy
-from router.telemetry.record import CacheResult, Record
+from router.telemetry.record import Attempt, CacheResult, Record
 
 __all__ = ["Visit"]
 
@@ -50,11 +51,20 @@ class Visit:
     """Told of route and bytes of an answer that was kept: after the request's record may have been counted."""
     likeness: Likeness | None = None
     """Where the answer to a similar question will do."""
+    fault: Callable[[bytes], Awaitable[str | None]] | None = None
+    """What the route finds wrong with an answer; None: it asks nothing of it."""
+    attempt: Attempt | None = None
+    """By which the backend is asked for this request."""
 
     @property
     def joins(self) -> bool:
         """An equal request is in the air: nothing will be asked for this one alone."""
         return self._flight() is not None
+
+    @property
+    def circuit(self) -> Circuit | None:
+        """The backend's; None where another request asks it for this one as well."""
+        return None if self.joins else self.backend.circuit
 
     @property
     def _name(self) -> tuple[object, ...]:
@@ -119,7 +129,7 @@ class Visit:
     def _joined(self) -> None:
         """Nothing was asked for this request alone: it has no attempt of its own."""
         self.record.cache = "joined"
-        self.record.attempts.pop()
+        self.record.attempts = [each for each in self.record.attempts if each is not self.attempt]
 
     async def _fetch(self, flight: Flight) -> Answer:
         """The flight's answer: another process's, or the backend's."""
@@ -154,7 +164,7 @@ class Visit:
         if body is not None and flight.error is None and self._may_keep(flight, len(body)):
             large = len(body) > LARGE
             value = await asyncio.to_thread(self._packed, body) if large else self._packed(body)
-            if value is not None:
+            if value is not None and (self.fault is None or await self.fault(body) is None):
                 await self.store.put(self.key, value, self.policy.ttl)
                 self.on_kept(self.key.route, len(value))
                 if self.likeness is not None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from router.cache.address import parse_address
 from router.cache.store import Stats, StoreError
-from router.settings import Settings
+from router.settings import Settings, faults
 
 __all__ = ["arguments", "run"]
 
@@ -33,7 +33,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="ask this running proxy, and not Redis (default without REDIS_URL: http://127.0.0.1:4000)",
     )
-    parser.add_argument("--key", metavar="KEY", help="client key for the proxy (default: the first of SIGNALBOX_KEYS)")
+    parser.add_argument(
+        "--key",
+        metavar="KEY",
+        help="admin key of the proxy (default: SIGNALBOX_ADMIN_KEY, else the first of SIGNALBOX_KEYS)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        print(error.errors()[0]["msg"].removeprefix("Value error, "), file=sys.stderr)
+        print(faults(error), file=sys.stderr)
         return 2
     try:
         if settings.redis_url is not None and not args.proxy:
@@ -88,12 +92,12 @@ def _proxy(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
     query = f"?route={quote(args.route, safe='')}" if args.route is not None and args.what == "clear" else ""
     method = "DELETE" if args.what == "clear" else "GET"
     request = urllib.request.Request(f"{base}/api/cache{query}", method=method)
-    own = next(iter(settings.keys.values()), None)
+    own = settings.admin_key or next(iter(settings.keys.values()), None)
     key = args.key or (own.get_secret_value() if own is not None else None)
     if key is not None:
         request.add_header("authorization", f"Bearer {key}")
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        with urllib.request.build_opener(_Straight).open(request, timeout=PATIENCE) as answer:
             told: dict[str, Any] = json.load(answer)
     except urllib.error.HTTPError as error:
         message = json.loads(error.read() or b"{}").get("error", {}).get("message", error.reason)
@@ -107,6 +111,13 @@ def _proxy(settings: Settings, args: argparse.Namespace) -> dict[str, Any]:
                 share = told[part]["routes"].get(args.route, {"entries": 0, "bytes": 0})
                 told[part].update(share, routes={args.route: share})
     return told
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the key would go along."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """None: the redirect is an error."""
 
 
 def _reachable(host: str) -> str:

@@ -5,16 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sqlite3
 import sys
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from router.accounts.key_table import KeyTable
+from router.accounts.ledger import data_dir
+from router.commands.budget import assumed, ledger_purse
 from router.commands.recorded import Recorded, local_time, read_recorded
+from router.config.client_keys import grants
+from router.config.grant import Grant
 from router.config.problems import RulesError
-from router.request.signals import Signals
+from router.config.schema import Rules
+from router.request.signals import Purse, Signals
 from router.routing.explain import explain
 from router.routing.printout import Style, printout
 from router.routing.rulebook import open_rules
+from router.settings import Settings
 
 __all__ = ["arguments", "run"]
 
@@ -28,6 +38,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--path", metavar="P", help="where it is sent (default: /v1/chat/completions)")
     parser.add_argument("--header", action="append", default=[], metavar="K:V", help="a header; may be repeated")
     parser.add_argument("--key", metavar="ALIAS", help="alias of the client key")
+    parser.add_argument(
+        "--budget",
+        type=int,
+        metavar="PERCENT",
+        help="as if so much of its budgets were spent (default: as the ledger says)",
+    )
     parser.add_argument("--at", metavar="TIME", help="local time it comes at: 23:00 or 2026-11-21T23:00 (default: now)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -38,18 +54,41 @@ def run(args: argparse.Namespace) -> int:
         recorded = _recorded(args)
         now: datetime | None = local_time(args.at) if args.at else None
         rulebook = open_rules(args.rules, os.environ)
+        purse = _purse(args.budget, rulebook.rules)
     except (RulesError, ValueError) as error:
         print(error, file=sys.stderr)
+        return 2
+    except sqlite3.Error as error:
+        print(f"the ledger cannot be read ({error}): --budget says how far budgets are spent", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    told = explain(rulebook.plan, Signals(recorded.envelope(args.key), now), rulebook.facts)
+    envelope = recorded.envelope(args.key, granted(args.key, rulebook.rules) if args.key else None)
+    told = explain(rulebook.plan, Signals(envelope, now, purse), rulebook.facts)
     if args.json:
         print(json.dumps(told, indent=2))
     else:
         print(printout(rulebook.plan, told, Style.of(sys.stdout)), end="")
     return 0
+
+
+def granted(alias: str, rules: Rules) -> Grant | None:
+    """What the key with this alias may do: by the rules, else by the ledger."""
+    if alias in rules.keys:
+        return grants(rules.keys).get(alias)
+    try:
+        rows = KeyTable(data_dir(Settings().data_dir)).rows()
+    except (ValidationError, OSError, ValueError, sqlite3.Error):
+        return None
+    return next((row.key.grant for row in rows if row.key.alias == alias and row.revoked is None), None)
+
+
+def _purse(percent: int | None, rules: Rules) -> Purse | None:
+    """Raises sqlite3.Error."""
+    if rules.budgets is None and percent is None:
+        return None
+    return ledger_purse(rules).spent if percent is None else assumed(rules, percent)
 
 
 def _recorded(args: argparse.Namespace) -> Recorded:

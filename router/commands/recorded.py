@@ -8,6 +8,7 @@ from datetime import datetime, time
 from typing import Any
 
 from router.api.paths import canonical
+from router.config.grant import Grant
 from router.request.edit import parse
 from router.request.envelope import Envelope, Headers
 
@@ -38,11 +39,11 @@ class Recorded:
             {str(pair[0]): str(pair[1]) for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2},
         )
 
-    def envelope(self, key: str | None = None) -> Envelope:
+    def envelope(self, key: str | None = None, grant: Grant | None = None) -> Envelope:
         """As the door would read it; the path may be written with or without `/v1`."""
         path = self.path.partition("?")[0]
         body = json.dumps(self.body, default=str).encode()
-        return Envelope(canonical(path) or path, self.body, Headers.of(self.headers), body, key=key)
+        return Envelope(canonical(path) or path, self.body, Headers.of(self.headers), body, key=key, grant=grant)
 
 
 def read_recorded(content: bytes) -> Recorded:

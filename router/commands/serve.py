@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from router.accounts.key_table import KeyTable
+from router.accounts.ledger import data_dir
 from router.config.known import is_loopback_host
 from router.config.problems import RulesError
-from router.settings import Settings
+from router.config.schema import Rules
+from router.settings import Settings, faults
 
 __all__ = ["arguments", "run"]
 
@@ -35,14 +39,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = Settings(**said)
     except ValidationError as error:
-        for fault in error.errors():
-            name = ".".join(str(part) for part in fault["loc"])
-            name = name.upper().removeprefix("SIGNALBOX_")
-            variable = name if name == "REDIS_URL" else f"SIGNALBOX_{name}"
-            print(f"{variable}: {fault['msg'].removeprefix('Value error, ')}", file=sys.stderr)
-        return 2
-    if refusal := _unsafe(settings):
-        print(refusal, file=sys.stderr)
+        print(faults(error), file=sys.stderr)
         return 2
     for name, value in said.items():  # worker processes read the environment
         os.environ[f"SIGNALBOX_{name.upper()}"] = str(value)
@@ -57,15 +54,22 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         print(f"{settings.rules}: {error.strerror or error}", file=sys.stderr)
         return 1
+    if refusal := _unsafe(settings, rulebook.rules):
+        print(refusal, file=sys.stderr)
+        return 2
     return serve(settings, rulebook)
 
 
-def _unsafe(settings: Settings) -> str | None:
+def _unsafe(settings: Settings, rules: Rules) -> str | None:
     """Why this address may not be listened on, or None."""
-    if settings.keys or is_loopback_host(settings.host.strip("[]")):
+    if settings.keys or rules.keys or is_loopback_host(settings.host.strip("[]")):
         return None
+    try:
+        if any(row.revoked is None for row in KeyTable(data_dir(settings.data_dir)).rows()):
+            return None
+    except (OSError, ValueError, sqlite3.Error) as error:
+        print(f"the client keys of the ledger cannot be read: {error}", file=sys.stderr)
     return (
-        f"Not listening on {settings.host}: others could then use your models and your cloud keys, since no client "
-        "keys are set.\nSet at least one, for example:\n"
-        "  SIGNALBOX_KEYS=me:$(openssl rand -hex 16) signalbox serve --host " + settings.host
+        f"Not listening on {settings.host}: others could then use your models and your cloud keys, since there are no "
+        "client keys.\nMake one, and start again:\n  signalbox keys new me"
     )

@@ -8,10 +8,12 @@ import sqlite3
 import sys
 import time
 
+from pydantic import ValidationError
+
 from router.accounts.ledger import FILE, data_dir
 from router.accounts.spend import BY, Line, Spend, spend
 from router.config.schema import seconds
-from router.settings import Settings
+from router.settings import Settings, faults
 
 __all__ = ["arguments", "run"]
 
@@ -29,13 +31,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0; 1 without a ledger, 2 for a time that is none."""
+    """0; 1 without a ledger, 2 for a time that is none, or settings that are not valid."""
     try:
         since = 0.0 if args.since == ALL else time.time() - seconds(args.since)
     except ValueError as error:
         print(f"--since {args.since}: {error}, or all", file=sys.stderr)
         return 2
-    path = data_dir(Settings().data_dir) / FILE
+    try:
+        path = data_dir(Settings().data_dir) / FILE
+    except ValidationError as error:
+        print(faults(error), file=sys.stderr)
+        return 2
     if not path.is_file():
         print(
             f"There is no ledger at {path} yet: it begins with the first request. SIGNALBOX_DATA_DIR names another "

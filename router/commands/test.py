@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from router.commands.budget import assumed
 from router.commands.recorded import Recorded, read_recorded
+from router.config.client_keys import grants
+from router.config.grant import Grant
 from router.config.load import packaged, rules_file
 from router.config.problems import Problem, RulesError
-from router.config.schema import Case
+from router.config.schema import Case, Rules
 from router.request.signals import Signals
 from router.routing.decision import Decision
 from router.routing.explain import explain
 from router.routing.printout import Style, printout
 from router.routing.rulebook import Rulebook, open_rules
+from router.routing.supposed import supposed
 
 __all__ = ["Difference", "Failure", "arguments", "failures", "run"]
 
@@ -60,17 +64,19 @@ def run(args: argparse.Namespace) -> int:
 
 def failures(rulebook: Rulebook, folder: Path, style: Style) -> Iterator[Failure]:
     """The tests of these rules that fail. Files they name are looked for from `folder`; nothing is sent."""
+    limits = grants(rulebook.rules.keys)
     for position, case in enumerate(rulebook.rules.tests):
         try:
-            signals = _signals(case, folder)
+            signals = _signals(case, folder, limits.get(case.key or ""), rulebook.rules)
         except (OSError, ValueError) as error:
             fault = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
             yield Failure(position, case, fault=fault)
             continue
-        decision = rulebook.plan.decide(signals, rulebook.facts)
+        facts = supposed(rulebook.facts, case.given, rulebook.rules.backends, signals)
+        decision = rulebook.plan.decide(signals, facts)
         differences = tuple(_differences(case, signals, decision))
         if differences:
-            told = explain(rulebook.plan, signals, rulebook.facts)
+            told = explain(rulebook.plan, signals, facts)
             yield Failure(position, case, differences, printout(rulebook.plan, told, style))
 
 
@@ -122,7 +128,7 @@ def _where(failure: Failure, rulebook: Rulebook) -> str:
     return f"{placed.file}:{placed.line}: "
 
 
-def _signals(case: Case, folder: Path) -> Signals:
+def _signals(case: Case, folder: Path, grant: Grant | None, rules: Rules) -> Signals:
     """Raises OSError or ValueError when the request is in a file that cannot be read."""
     file = case.request.get("file") if len(case.request) == 1 else None
     in_file = isinstance(file, str)
@@ -131,7 +137,7 @@ def _signals(case: Case, folder: Path) -> Signals:
         recorded.path = case.path
     recorded.headers = {**recorded.headers, **case.headers}
     now = datetime.fromisoformat(case.at) if case.at is not None else None
-    return Signals(recorded.envelope(case.key), now)
+    return Signals(recorded.envelope(case.key, grant), now, assumed(rules, case.budget))
 
 
 def _differences(case: Case, signals: Signals, decision: Decision) -> Iterator[Difference]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from router.config.states import STATES
 from router.request.harness import HARNESSES
 from router.request.signals import TASKS
 
@@ -19,6 +20,8 @@ DIALECTS = ("openai", "responses", "anthropic")
 _COUNT = r"\d+(\.\d+)?\s*[kKmM]?"
 _NUMBER = rf"^\s*((<=|>=|<|>)?\s*{_COUNT}|{_COUNT}\s*\.\.\s*{_COUNT})\s*$"
 """`8k`, `"< 2000"`, `">= 8k"`, `1k..32k`."""
+
+_PERCENT = rf"^\s*((<=|>=|<|>)?\s*{_COUNT}\s*%?|{_COUNT}\s*%?\s*\.\.\s*{_COUNT}\s*%?)\s*$"
 
 _DAY = "([Mm]on(day)?|[Tt]ue(sday)?|[Ww]ed(nesday)?|[Tt]hu(rsday)?|[Ff]ri(day)?|[Ss]at(urday)?|[Ss]un(day)?)"
 _HOURS = r"\d{1,2}:\d{2}\.\.\d{1,2}:\d{2}"
@@ -73,6 +76,24 @@ def _header() -> Schema:
     }
 
 
+def _backend() -> Schema:
+    facets = {
+        "up": _yes_no("It can be asked, as far as is known."),
+        "busy": _yes_no("A request would have to wait: each of its slots is taken."),
+        "warm": _yes_no("It has served an earlier turn of this conversation within the last hour."),
+        "queue": _number("Requests that wait for it", ["0", "< 3"]),
+    }
+    words = {"enum": list(STATES)}
+    mapping = {"type": "object", "properties": facets, "additionalProperties": False, "minProperties": 1}
+    return {
+        "type": "object",
+        "additionalProperties": _one_or_many({"anyOf": [words, mapping]}),
+        "minProperties": 1,
+        "description": "States that backends are in right now; all must hold, a list is one of several.",
+        "examples": [{"qwen-coder": "up"}, {"qwen-coder": {"queue": "< 3"}}],
+    }
+
+
 def _time() -> Schema:
     return {
         **_one_or_many({"type": "string", "pattern": _TIME}),
@@ -112,6 +133,13 @@ SIGNALS: dict[str, Schema] = {
     "text": _regex("The latest real user turn, without what harnesses inject"),
     "system": _regex("The system prompt"),
     "time": _time(),
+    "backend": _backend(),
+    "budget": {
+        **_one_or_many({"type": ["integer", "string"], "minimum": 0, "pattern": _PERCENT}),
+        "description": "Per cent spent, of the budget of this request (the total's, its key's) that is spent furthest; "
+        '0 without budgets. A number, `">= 80"` or `50..80`.',
+        "examples": [">= 80"],
+    },
 }
 """By name: the forms of its value, what it means, examples."""
 

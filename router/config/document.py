@@ -169,11 +169,15 @@ class _Reader:
             return str(event.value)
         raise self._fault("a key is a plain word", mark, "a list or a mapping cannot be a key")
 
-    def _build(self, node: _Node, place: Place, depth: int) -> Any:
+    def _count(self, mark: Mark, depth: int) -> None:
+        """One value more, or one key that a merge looks at."""
         self.count += 1
         if self.count > VALUE_LIMIT or depth > DEPTH_LIMIT:
             limit = f"{VALUE_LIMIT} values" if self.count > VALUE_LIMIT else f"{DEPTH_LIMIT} levels"
-            raise self._fault(f"with its aliases followed, the file has more than {limit}", node.mark)
+            raise self._fault(f"with its aliases followed, the file has more than {limit}", mark)
+
+    def _build(self, node: _Node, place: Place, depth: int) -> Any:
+        self._count(node.mark, depth)
         if node.kind == "scalar":
             return node.value
         if node.kind == "list":
@@ -208,6 +212,7 @@ class _Reader:
                     "`<<` takes over a mapping", mark, "write `<<: *name`, with `&name` at a mapping above"
                 )
             for key, key_mark, item in base.value:
+                self._count(mark, depth)
                 if key == "<<":
                     self._merge(data, item, key_mark, place, depth + 1)
                 elif key not in data:

@@ -7,6 +7,7 @@ from typing import Any
 
 from router.config.conditions import definitions
 from router.config.schema import Rules
+from router.config.states import STATES
 
 __all__ = ["schema", "schema_text"]
 
@@ -25,6 +26,9 @@ def schema() -> dict[str, Any]:
         "description": "Conditions that must all hold; left out: always.",
     }
     _bare_duration(definitions_here)
+    _bare_words(definitions_here)
+    _bare_key(made)
+    made["properties"]["guard"]["anyOf"] = [{"type": "boolean"}, {"$ref": made["properties"]["guard"].pop("$ref")}]
     _gguf_path(definitions_here["GgufBackend"])
     backends = made["properties"]["backends"]["additionalProperties"]
     # `oneOf` with a discriminator would demand `kind`, which is http when left out.
@@ -64,6 +68,22 @@ def _bare_duration(models: dict[str, Any]) -> None:
     """`cache: 1h` says the `ttl` alone."""
     cache = models["Route"]["properties"]["cache"]
     cache["anyOf"] = [dict(models["Cache"]["properties"]["ttl"]), {"$ref": cache.pop("$ref")}]
+
+
+def _bare_words(models: dict[str, Any]) -> None:
+    """`to:` takes one or several, by name or as a mapping; `given:` takes a word for a state."""
+    to, given = models["Route"]["properties"]["to"], models["Case"]["properties"]["given"]
+    one = [{"type": "string"}, to.pop("items")]
+    several = {"type": "array", "items": {"anyOf": one}, "minItems": to.pop("minItems")}
+    del to["type"]
+    to["anyOf"] = [*one, several]
+    given["additionalProperties"] = {"anyOf": [{"enum": list(STATES)}, given["additionalProperties"]]}
+
+
+def _bare_key(rules: dict[str, Any]) -> None:
+    """`keys: {me: sha256:…}` says the `key` alone."""
+    keys = rules["properties"]["keys"]
+    keys["additionalProperties"] = {"anyOf": [{"type": "string"}, keys["additionalProperties"]]}
 
 
 def _gguf_path(model: dict[str, Any]) -> None:

@@ -7,10 +7,23 @@ running server does with one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
-__all__ = ["MODALITIES", "Facts"]
+from router.telemetry.load import Load
+
+__all__ = ["MODALITIES", "Facts", "Shut"]
 
 MODALITIES = ("text", "image", "audio", "file")
+
+
+class Shut(Protocol):
+    """A circuit breaker that is not closed."""
+
+    def why(self) -> str | None:
+        """Why the next request may not pass, in words; None where it may: one at a time, to try the backend."""
+
+    def look_again(self) -> None:
+        """The server was gone and is there again: do not wait any longer before it is tried."""
 
 
 @dataclass(slots=True)
@@ -30,15 +43,29 @@ class Facts:
     """Honours a JSON schema in `response_format`."""
     private: bool = False
     """What is sent there stays on this machine, or in a place its owner vouches for."""
+    free: bool = False
+    """Asking it costs nothing but electricity; what has no known price is not free."""
     endpoints: frozenset[str] | None = None
     """Canonical paths it can serve (`/v1/chat/completions`); None: any."""
     up: bool | None = None
     """None: not asked yet."""
     fault: str | None = None
     """Why it is down, in one sentence."""
+    shut: Shut | None = None
+    """Its circuit breaker, while requests have failed too often."""
     model: str | None = None
     """The name that is sent to it; None: the client's own."""
     models: tuple[str, ...] = ()
     """Names the server itself lists."""
+    server: str | None = None
+    """The program that serves, as far as it is recognised: `llama.cpp`, `ollama`, `vllm`, `lm-studio`."""
+    slots: int | None = None
+    """Requests that the server says it works on at once; None where it does not say."""
+    loaded: bool | None = None
+    """Whether the server says that the model is in its memory: where not, the first answer takes longer."""
+    trained: int | None = None
+    """Tokens that the server says the model could have as its context, however it is loaded."""
+    load: Load | None = None
+    """How busy and how fast it is, of one that runs; None where none does, as in `signalbox check`."""
     notes: tuple[str, ...] = field(default=())
     """Remarks for `check` and the banner, such as a deprecation date."""

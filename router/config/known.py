@@ -10,7 +10,7 @@ from router.config import catalogue
 from router.config.facts import Facts
 from router.config.schema import Backend, GgufBackend, HttpBackend, LitellmBackend, WorldBackend
 
-__all__ = ["YARD", "all_facts", "facts", "is_loopback", "is_loopback_host", "is_private"]
+__all__ = ["YARD", "all_facts", "facts", "is_free", "is_loopback", "is_loopback_host", "is_private"]
 
 YARD = "switch-yard"
 """What the model of the embedded yard is called in metrics and headers."""
@@ -58,6 +58,7 @@ def _said(name: str, spec: Backend) -> Facts:
         tools=spec.tools,
         json=spec.json_schema,
         private=is_private(spec),
+        free=is_free(spec),
         model=None if isinstance(spec, GgufBackend | WorldBackend) else spec.model,
     )
 
@@ -87,6 +88,13 @@ def is_private(spec: Backend) -> bool:
     if spec.private is not None:
         return spec.private
     return isinstance(spec, GgufBackend | WorldBackend) or (isinstance(spec, HttpBackend) and is_loopback(spec.url))
+
+
+def is_free(spec: Backend) -> bool:
+    """Whether nobody sends a bill: in process, with a price of 0, and where only electricity is paid."""
+    if spec.price is not None:
+        return spec.price == 0 or not any(spec.price.model_dump(exclude_none=True).values())
+    return spec.power is not None or isinstance(spec, GgufBackend | WorldBackend)
 
 
 def is_loopback(url: str) -> bool:

@@ -13,9 +13,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from router.config import references, wording
+from router.config import client_keys, references, wording
 from router.config.document import SIZE_LIMIT, Document, read_document
 from router.config.environment import UNSET, fill
+from router.config.known import is_private
 from router.config.problems import Place, Problem, RulesError
 from router.config.schema import Rules
 
@@ -144,6 +145,11 @@ class _Examination:
             all_routes=not self.broken["routes"],
         )
         self.problems += references.problems(self._judged(rules), names)
+        some_private = any(map(is_private, rules.backends.values()))
+        route_names = [route.name for route in rules.routes]
+        self.problems += client_keys.problems(
+            rules.keys, route_names, list(names.backends), some_private, self.filled.secret
+        )
         rules, tests_left_out = self._without_left_out(rules)
         return Loaded(
             rules=rules,
@@ -237,7 +243,7 @@ class _Examination:
             return rules, ()
         routes, route_positions, gone = [], [], set()
         for position, route in zip(self.positions["routes"], rules.routes, strict=True):
-            if to := [name for name in route.to if name not in self.left_out]:
+            if to := [target for target in route.to if target.backend not in self.left_out]:
                 routes.append(route if len(to) == len(route.to) else route.model_copy(update={"to": to}))
                 route_positions.append(position)
                 continue

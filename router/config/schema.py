@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -17,17 +16,26 @@ from pydantic import (
     model_validator,
 )
 
+from router.config.client_keys import Key, as_keys
 from router.config.jepa import said_by_environment
+from router.config.limits import Budgets, Guard, Limits, MaybeGuard, RouteQuota
 from router.config.secret import Secret
+from router.config.states import States
+from router.config.target import Targets
+from router.config.written import Count, Duration, seconds, word
+from router.config.written import Strict as _Strict
 
 __all__ = [
+    "Accept",
     "Backend",
     "Cache",
     "Case",
+    "Circuit",
     "Duration",
     "Expect",
     "GgufBackend",
     "HttpBackend",
+    "Key",
     "LitellmBackend",
     "Modality",
     "Power",
@@ -41,55 +49,21 @@ __all__ = [
 ]
 
 Modality = Literal["text", "image", "audio", "file"]
-
-_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*$")
-_UNITS = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def seconds(value: Any) -> float:
-    """`30`, `30s`, `500ms`, `5m`, `1h`, `2d` as seconds. Raises ValueError."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
-    elif isinstance(value, str) and (match := _DURATION.match(value)):
-        number = float(match[1]) * _UNITS[match[2]]
-    else:
-        raise ValueError("a duration is a number of seconds or like 500ms, 30s, 5m, 1h, 2d")
-    if number < 0:
-        raise ValueError("a duration is not negative")
-    return number
-
-
-def _count(value: Any) -> Any:
-    """`32768` or `32k` (1k = 1000) as a whole number; anything else is left for pydantic to refuse."""
-    if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmM]?)\s*", value)):
-        return int(float(match[1]) * {"": 1, "k": 1000, "m": 1_000_000}[match[2].lower()])
-    return value
-
-
-def _word(value: Any) -> Any:
-    """A text, or a whole number as one."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+Accept = Literal["not_empty", "json", "tools", "code"]
+"""`json`: where JSON was asked for, it parses and fits the schema; `tools`: calls name an offered tool and their
+arguments parse; `code`: blocks of Python and JSON parse."""
 
 
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-# What an editor accepts: the written forms above, and a text with `${NAME}` whose value is only known later.
-_VARIABLE = r"\$\{"
-_DURATION_SCHEMA = {"type": ["number", "string"], "minimum": 0, "pattern": f"{_DURATION.pattern}|{_VARIABLE}"}
-_COUNT_SCHEMA = {"type": ["integer", "string"], "minimum": 0, "pattern": rf"^\d+(\.\d+)?[kKmM]?$|{_VARIABLE}"}
-_NAMES_SCHEMA = {
-    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+_ACCEPT_SCHEMA = {
+    "anyOf": [
+        {"enum": list(get_args(Accept))},
+        {"type": "array", "items": {"enum": list(get_args(Accept))}, "minItems": 1},
+    ],
 }
-
-Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema(_DURATION_SCHEMA)]
-Count = Annotated[int, BeforeValidator(_count), Field(ge=0), WithJsonSchema(_COUNT_SCHEMA)]
-Names = Annotated[list[str], BeforeValidator(_as_list), WithJsonSchema(_NAMES_SCHEMA)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Timeouts(_Strict):
@@ -97,6 +71,9 @@ class Timeouts(_Strict):
 
     connect: Duration = Field(5.0, description="until the connection stands, TLS included")
     first_byte: Duration = Field(300.0, description="from the request sent to the head of the answer")
+    first_content: Duration = Field(
+        300.0, description="from the head of a stream to its first content; comments and empty pieces are none"
+    )
     idle: Duration = Field(300.0, description="between two pieces of an answer")
     total: Duration = Field(3600.0, description="for the whole answer")
 
@@ -121,6 +98,17 @@ class Power(_Strict):
     per_kwh: Annotated[float, Field(ge=0)] = Field(description="US dollars per kilowatt-hour")
 
 
+class Circuit(_Strict):
+    """After failures a backend is left alone for a while; then one request at a time tries it."""
+
+    failures: Annotated[int, Field(ge=1)] = Field(5, description="so many in a row open it")
+    rate: Annotated[float, Field(gt=0, le=1)] = Field(0.5, description="so large a share of the window opens it, too")
+    window: Annotated[Duration, Field(ge=1)] = Field(30.0, description="how far back the share looks")
+    requests: Annotated[int, Field(ge=1)] = Field(10, description="in the window, before their share counts")
+    pause: Annotated[Duration, Field(gt=0)] = Field(5.0, description="the first pause; each one in a row is longer")
+    longest_pause: Annotated[Duration, Field(gt=0)] = Field(120.0, description="never longer, whatever it asks for")
+
+
 class _Backend(_Strict):
     accepts: list[Modality] | None = Field(None, description="what the input may hold; default: text")
     context: Count | None = Field(
@@ -143,9 +131,14 @@ class _Backend(_Strict):
         "clouds, else not known",
     )
     power: Power | None = Field(None, description="electricity instead of a price, for a machine of your own")
-    parallel: Annotated[int, Field(ge=1)] | None = Field(None, description="requests at once; more wait in the queue")
+    parallel: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="requests at once; more wait in the queue; left out: the slots that the server tells"
+    )
     queue: Annotated[int, Field(ge=0)] = Field(64, description="how many may wait; one more goes to the next candidate")
     queue_wait: Duration = Field(60.0, description="how long one may wait before it goes to the next candidate")
+    circuit: Annotated[Circuit | Literal[False], BeforeValidator(lambda value: {} if value is True else value)] = Field(
+        default_factory=lambda: Circuit(), description="when to leave it alone; false: never"
+    )
 
     @model_validator(mode="after")
     def _one_cost(self) -> Self:
@@ -167,11 +160,16 @@ class HttpBackend(_Backend):
     stream_usage: bool = Field(
         True, description="ask for the usage of streams; false for servers that refuse `stream_options`"
     )
+    pass_key: bool = Field(
+        False, description="true: the key that a client sends goes there, instead of `api_key`; whoever runs it sees it"
+    )
 
     @model_validator(mode="after")
     def _url(self) -> HttpBackend:
         if not re.match(r"^https?://[^/\s]+", self.url):
             raise ValueError("url begins with http:// or https:// and a host")
+        if "@" in self.url.split("/")[2]:
+            raise ValueError("url holds a user or a password, which would be printed: `api_key` or `headers` send them")
         return self
 
 
@@ -304,7 +302,7 @@ class Cache(_Strict):
     streams: bool = Field(True, description="false: streams are neither answered from the cache nor kept")
     tool_turns: bool = Field(False, description="true: turns that bring tool results, too")
     sampled: bool = Field(False, description="true: requests that set a temperature above 0, too")
-    revision: Annotated[str, BeforeValidator(_word), WithJsonSchema({"type": ["string", "integer"]})] = Field(
+    revision: Annotated[str, BeforeValidator(word), WithJsonSchema({"type": ["string", "integer"]})] = Field(
         "",
         description="another word here makes all that was kept before a miss, as when the model behind a name is new",
     )
@@ -324,8 +322,14 @@ class Route(_Strict):
 
     name: str = Field("", description="shown in headers, traces and metrics; left out: `route 1`, by its position")
     when: dict[str, Any] = Field(default_factory=dict, description="conditions; all must hold; left out: always")
-    to: Names = Field(
+    to: Targets = Field(
         min_length=1, description="backends in order: the next one when the first is down, full or does not fit"
+    )
+    choice: Literal["order", "weighted", "least_busy", "sticky"] = Field(
+        "order",
+        description="how the backends are ordered that can take a request; order: as they are listed; weighted: each "
+        "gets its share; least_busy: fewest requests for each of its slots, then the faster; sticky: a conversation "
+        "stays where the KV cache is warm for it",
     )
     private: bool = Field(False, description="only backends that keep what they are sent private")
     set: dict[str, Any] = Field(
@@ -334,9 +338,32 @@ class Route(_Strict):
     old_images: Literal["keep", "drop"] = Field(
         "keep", description="drop: images before the latest user turn become a short text"
     )
+    timeout: Annotated[Duration, Field(gt=0)] | None = Field(
+        None, description="for the whole request, all candidates and retries together; left out: each has its own time"
+    )
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(
+        0, description="how often a candidate that failed may be asked again, after a pause that grows"
+    )
+    hedge: Annotated[Duration, Field(gt=0)] | None = Field(
+        None, description="ask the next candidate as well after so long without content; the first content wins"
+    )
+    accept: Annotated[list[Accept], BeforeValidator(_as_list), WithJsonSchema(_ACCEPT_SCHEMA)] = Field(
+        default_factory=list,
+        description="what an answer must satisfy, else the next candidate is asked; the last one's is taken as it is",
+    )
+    on_broken_stream: Literal["cut", "error"] = Field(
+        "cut", description="how a stream ends that breaks after its first content; more clients recover from a cut"
+    )
+    keep_alive: Duration = Field(15.0, description="comment lines on a stream that is silent for so long; 0: none")
     cache: Annotated[Cache | None, BeforeValidator(_cache)] = Field(
         None, description="keep answers for equal requests: a duration, or a mapping with `ttl`; left out: nothing is"
     )
+    limits: RouteQuota | None = Field(None, description="how much may be asked of it: requests, tokens, at once")
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """The names in `to`."""
+        return tuple(target.backend for target in self.to)
 
 
 class Expect(_Strict):
@@ -357,7 +384,11 @@ class Case(_Strict):
     path: str = Field("/v1/chat/completions", description="where the request is sent")
     headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers of the request")
     key: str | None = Field(None, description="alias of the client key")
+    budget: Annotated[int, Field(ge=0)] = Field(0, description="per cent that is spent of its budgets")
     at: str | None = Field(None, description="local time the request comes at, for `time` conditions: 2026-11-21T23:00")
+    given: States = Field(
+        default_factory=dict, description="the state that backends are in; left out: just started, up and idle"
+    )
     expect: Expect = Field(description="what must come of it")
 
 
@@ -375,5 +406,11 @@ class Rules(_Strict):
     strict_models: bool = Field(
         False, description="refuse a model name that is no backend, alias, `auto` or named in a rule"
     )
+    keys: Annotated[dict[str, Key], BeforeValidator(as_keys)] = Field(
+        default_factory=dict, description="client keys by alias, beside those of SIGNALBOX_KEYS and `signalbox keys`"
+    )
+    limits: Limits | None = Field(None, description="how much may be asked, in total and by each client key")
+    budgets: Budgets | None = Field(None, description="US dollars that may be spent, in total and by each client key")
+    guard: MaybeGuard = Field(Guard(), description="against sessions that went wild; on by default, `false`: off")
     routes: list[Route] = Field(default_factory=list, description="looked at in order; the first that matches decides")
     tests: list[Case] = Field(default_factory=list, description="run by `signalbox test`, like unit tests of the rules")

@@ -1,7 +1,7 @@
 """What pydantic found wrong, in sentences for someone who edits YAML.
 
-Values are shown only outside `backends`, and never where the environment put them: an error message ends in terminals,
-logs and bug reports, where a key must not.
+Values are shown only outside `backends` and `keys`, and never where the environment put them: an error message ends in
+terminals, logs and bug reports, where a key must not.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _one_of(place: Place, name: str, detail: Any, value: Any, secret: Set[Place]
 
 def _shown(value: Any, place: Place, secret: Set[Place]) -> str:
     """`, not 7`, where it may be shown."""
-    hidden = place in secret or place[:1] == ("backends",)
+    hidden = place in secret or place[:1] in (("backends",), ("keys",))
     if hidden or not isinstance(value, str | int | float) or len(str(value)) > 60:
         return ""
     return f", not {str(value).lower() if isinstance(value, bool) else repr(value) if value == '' else value}"
@@ -214,6 +214,8 @@ def _pick(annotation: Any, data: Any) -> Any:
     """Out of Annotated and unions: for backends by their kind, else the model or container among the members."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
+    if get_origin(annotation) is list and isinstance(data, dict):
+        return _pick(get_args(annotation)[0], data)  # one that may stand without the list around it
     if get_origin(annotation) not in (Union, types.UnionType):
         return annotation
     members = [_pick(member, data) for member in get_args(annotation)]

@@ -211,6 +211,11 @@ class Conversation:
         return self._last
 
     @property
+    def first(self) -> int:
+        """Index of the first real user turn that has words in `items`, -1 when there is none."""
+        return next((i for i, item in enumerate(self.items) if item.role == USER and self._user_text(i)), -1)
+
+    @property
     def first_text(self) -> str:
         """The first real user turn that has words."""
         if self._first is None:

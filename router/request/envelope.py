@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from router.config.grant import Grant
+
 __all__ = ["Envelope", "Headers"]
 
 
@@ -30,6 +32,15 @@ class Headers:
         value = self._map.get(name.lower().encode("latin-1", "replace"))
         return default if value is None else value.decode("latin-1")
 
+    def first_of(self, names: Iterable[bytes]) -> str:
+        """The value of the first of these (lower-case) that is there and not empty; "" when none is."""
+        if self._map is None:
+            self._map = dict(reversed(self.raw))
+        for name in names:
+            if value := self._map.get(name):
+                return value.decode("latin-1")
+        return ""
+
     def __contains__(self, name: str) -> bool:
         return self.get(name, "\0") != "\0"
 
@@ -48,3 +59,5 @@ class Envelope:
     query: bytes = b""
     key: str | None = None
     """Alias of the client key, None when keys are not in use."""
+    grant: Grant | None = None
+    """What that key is limited to; None when it may everything."""

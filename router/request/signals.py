@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,14 +11,17 @@ from router.request.content import Conversation, dialect_of
 from router.request.envelope import Envelope
 from router.request.harness import HARNESSES, name_of
 from router.request.language import language_of
+from router.request.prefix import prefixes
+from router.request.spent import UNSPENT, Spent
 from router.request.task import TASKS, task_of
 from router.request.tokens import prompt_tokens
 
-__all__ = ["HARNESSES", "NAMES", "TASKS", "Signals"]
+__all__ = ["HARNESSES", "NAMES", "TASKS", "Purse", "Signals", "names_session"]
 
 NAMES = (
     "model", "path", "dialect", "header", "harness", "key", "task", "image", "audio", "file", "tools", "tool_loop",
-    "tokens", "max_tokens", "turns", "stream", "json", "language", "text", "system", "time",
+    "tokens", "max_tokens", "turns", "stream", "json", "language", "text", "system", "time", "backend",
+    "budget",
 )  # fmt: skip
 """The signals that can stand in `when:`."""
 
@@ -27,13 +30,14 @@ SEED = 2048
 LONGEST_SESSION = 128
 
 _SESSION_HEADERS = (
-    "x-session-id",
-    "session-id",
-    "session_id",
-    "x-session-affinity",
-    "x-openwebui-chat-id",
-    "x-claude-code-session-id",
+    b"x-session-id",
+    b"session-id",
+    b"session_id",
+    b"x-session-affinity",
+    b"x-openwebui-chat-id",
+    b"x-claude-code-session-id",
 )
+Purse = Callable[[str | None], Spent]
 _JSON_FORMATS = ("json_schema", "json_object")
 
 
@@ -43,7 +47,10 @@ class Signals:
     A slot is empty until its signal is asked for: then Python calls `__getattr__`, once; later the slot answers.
     """
 
-    __slots__ = (*(name for name in NAMES if name != "header"), "conversation", "envelope", "now", "session")
+    __slots__ = (
+        *(name for name in NAMES if name != "header"),
+        *("conversation", "envelope", "now", "prefixes", "purse", "session", "spent"),
+    )
 
     envelope: Envelope
     now: datetime | None
@@ -78,12 +85,22 @@ class Signals:
     system: str
     time: datetime
     """Local time of the request."""
+    backend: Mapping[str, Any]
+    """What is known of each backend right now, by name (`config.facts.Facts`): given by who decides, as no request
+    tells it; empty where nobody has."""
     session: str
     """Equal for all requests of one conversation, as far as the client lets it be known."""
+    prefixes: tuple[bytes, ...]
+    """Digests of the conversation's growing beginnings, shortest first."""
+    budget: int
+    """Per cent spent, of the budget of this request that is spent furthest; 0 without budgets."""
+    spent: Spent
 
-    def __init__(self, envelope: Envelope, now: datetime | None = None):
+    def __init__(self, envelope: Envelope, now: datetime | None = None, purse: Purse | None = None):
+        """`purse` tells what is spent of the budgets of a client key; None: there are none."""
         self.envelope = envelope
         self.now = now
+        self.purse = purse
 
     def __getattr__(self, name: str) -> Any:
         compute = _COMPUTE.get(name)
@@ -99,8 +116,8 @@ class Signals:
         return None if value == "\0" else value
 
     def as_dict(self) -> dict[str, Any]:
-        """Every signal but `header` under its name, as JSON has it: tools as a list, time in ISO 8601."""
-        values = {name: getattr(self, name) for name in NAMES if name != "header"}
+        """Every signal but `header` and `backend` under its name, as JSON has it: tools as a list, time in ISO 8601."""
+        values = {name: getattr(self, name) for name in NAMES if name not in ("header", "backend")}
         values["tools"] = list(self.tools)
         values["time"] = self.time.isoformat(timespec="seconds")
         values["session"] = self.session
@@ -157,17 +174,23 @@ def _wants_json(signals: Signals) -> bool:
     return any(isinstance(wanted, dict) and wanted.get("type") in _JSON_FORMATS for wanted in formats)
 
 
-def _session(signals: Signals) -> str:
-    get = signals.envelope.headers.get
-    for name in _SESSION_HEADERS:
-        value = get(name)
-        if value:
-            return _short(value)
-    data = signals.envelope.data
-    metadata = data.get("metadata")
-    for given in (data.get("prompt_cache_key"), metadata.get("user_id") if isinstance(metadata, dict) else None):
+def names_session(envelope: Envelope) -> str | None:
+    """The client's own name for its session, of bounded length; None when it has none."""
+    if told := envelope.headers.first_of(_SESSION_HEADERS):
+        return _short(told)
+    metadata = envelope.data.get("metadata")
+    for given in (
+        envelope.data.get("prompt_cache_key"),
+        metadata.get("user_id") if isinstance(metadata, dict) else None,
+    ):
         if isinstance(given, str) and given:
             return _short(given)
+    return None
+
+
+def _session(signals: Signals) -> str:
+    if (named := names_session(signals.envelope)) is not None:
+        return named
     # The beginnings tell conversations apart as well as the whole, and cost a twentieth of it.
     system, first = signals.system, signals.conversation.first_text
     return _digest(f"{len(system)}\0{system[:SEED]}\0{len(first)}\0{first[:SEED]}")
@@ -221,5 +244,9 @@ _COMPUTE: dict[str, Callable[[Signals], Any]] = {
     "text": lambda signals: signals.conversation.text,
     "system": lambda signals: signals.conversation.system,
     "time": lambda signals: signals.now or datetime.now(),
+    "backend": lambda signals: {},
     "session": _session,
+    "prefixes": lambda signals: prefixes(signals.envelope.data, signals.conversation),
+    "spent": lambda signals: signals.purse(signals.key) if signals.purse is not None else UNSPENT,
+    "budget": lambda signals: signals.spent.percent,
 }

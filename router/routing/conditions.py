@@ -13,27 +13,25 @@ from operator import attrgetter, or_
 from typing import Any
 
 from router.config.problems import Place, Problem, did_you_mean
+from router.request.credentials import sounds_secret
 from router.request.signals import HARNESSES, NAMES, TASKS, Signals
-from router.routing import values
+from router.routing import live, values
 from router.routing.matches import Flag, Match, Tools, Words
 from router.routing.values import BadValue, Reader
 
-__all__ = ["COST", "AllOf", "AnyOf", "Condition", "Leaf", "Not", "Term", "compile_when"]
+__all__ = ["COST", "AllOf", "AnyOf", "Condition", "Leaf", "Not", "Term", "compile_when", "leaves"]
 
 CHEAP_FIRST = (
-    "model", "path", "key", "dialect", "stream", "json", "max_tokens", "header", "time", "tools", "tool_loop", "image",
-    "audio", "file", "turns", "system", "harness", "text", "language", "tokens", "task",
+    "model", "path", "key", "dialect", "stream", "json", "max_tokens", "header", "time", "budget", "tools", "tool_loop",
+    "image", "audio", "file", "backend", "turns", "system", "harness", "text", "language", "tokens", "task",
 )  # fmt: skip
 COST = {name: rank for rank, name in enumerate(CHEAP_FIRST)}
 """What a signal costs to know, cheapest first: within "all of" the cheap ones are asked first."""
 
 DIALECTS = ("openai", "responses", "anthropic")
 GROUPS = ("any", "all", "not")
-LIVE = ("backend", "budget")
-SECRET_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "x-auth-token"}
-)
-"""Their values are not shown in a trace."""
+HIDDEN = "(not shown)"
+"""Stands in a trace for the values of headers that sound secret, and for what a rule wants them to be."""
 
 READERS: dict[str, Reader] = {
     "model": values.word,
@@ -56,6 +54,7 @@ READERS: dict[str, Reader] = {
     "text": values.text,
     "system": values.text,
     "time": values.days,
+    "budget": values.percent,
 }
 TEXT_SHOWN = 160
 """Characters of a text that a trace shows."""
@@ -72,14 +71,19 @@ class Leaf:
     """As the YAML has it."""
     match: Match
     header: str | None = None
+    state: live.State | None = None
 
     @property
     def label(self) -> str:
-        """The signal, for a header with its name."""
+        """The signal, for a header with its name, for a backend with its name and what of it is asked."""
+        if self.state is not None:
+            return f"backend {self.state.backend} {self.state.facet}"
         return f"header {self.header}" if self.header else self.signal
 
     def read(self, signals: Signals) -> Any:
         """The signal's value."""
+        if self.state is not None:
+            return self.state.read(signals)
         return getattr(signals, self.signal) if self.header is None else signals.header(self.header)
 
 
@@ -141,13 +145,12 @@ def _terms(when: Mapping[str, Any], place: Place, problems: list[Problem]) -> It
                 yield term
         elif name == "header":
             yield from _headers(value, here, problems)
+        elif name == "backend":
+            yield from _backends(value, here, problems)
         elif name in READERS:
             match = _match(name, READERS[name], value, here, problems)
             if match is not None:
                 yield Leaf(name, value, match)
-        elif name in LIVE:
-            message = f"the signal `{name}` needs live state, which this version does not have yet"
-            problems.append(Problem(message, here))
         else:
             hint = did_you_mean(str(name), (*NAMES, *GROUPS)) or f"there are: {', '.join((*NAMES, *GROUPS))}"
             problems.append(Problem(f"there is no signal `{name}`", here, hint))
@@ -181,6 +184,24 @@ def _headers(value: Any, place: Place, problems: list[Problem]) -> Iterator[Leaf
         match = _match(f"header {name}", values.header, wanted, (*place, name), problems)
         if match is not None:
             yield Leaf("header", {name: wanted}, match, str(name).lower())
+
+
+def _backends(value: Any, place: Place, problems: list[Problem]) -> Iterator[Term]:
+    if not isinstance(value, dict) or not value:
+        problems.append(Problem("`backend` takes a mapping of backends to states", place, "such as {qwen-coder: up}"))
+        return
+    for name, wanted in value.items():
+        terms: list[Term] = []
+        try:
+            for facets in live.alternatives(wanted):
+                leaves = tuple(
+                    Leaf("backend", {name: said}, match, state=live.State(name, facet)) for facet, said, match in facets
+                )
+                terms.append(leaves[0] if len(leaves) == 1 else AllOf(leaves))
+        except BadValue as error:
+            problems.append(Problem(f"`backend {name}` {error}", (*place, name), error.hint))
+        else:
+            yield terms[0] if len(terms) == 1 else AnyOf(tuple(terms))
 
 
 def _match(label: str, read: Reader, value: Any, place: Place, problems: list[Problem]) -> Match | None:
@@ -228,6 +249,9 @@ def _leaf_asked(leaf: Leaf) -> Holds:
     test, name = leaf.match.test, leaf.header
     if name is not None:
         return lambda signals: test(signals.header(name))
+    if leaf.state is not None:
+        state = leaf.state.read
+        return lambda signals: test(state(signals))
     read = attrgetter(leaf.signal)
     match = leaf.match
     if isinstance(match, Flag):
@@ -259,25 +283,31 @@ def _judged(term: Term, signals: Signals) -> dict[str, Any]:
         signal, wanted, found = term.signal, term.wanted, _found(term, signals)
         if term.header is not None:
             found = {term.header: found}
+        elif term.state is not None:
+            found = {term.state.backend: found}
+        wanted = dict.fromkeys(wanted, HIDDEN) if term.header is not None and _is_hidden(term) else wanted
     else:
         inner = term.term if isinstance(term, Not) else term
         signal, wanted = ("not" if isinstance(term, Not) else "any"), _told(inner)
-        found = {leaf.label: _found(leaf, signals) for leaf in _leaves(inner)}
+        found = {leaf.label: _found(leaf, signals) for leaf in leaves(inner)}
     return {"signal": signal, "wanted": wanted, "found": found, "ok": _asked(term)(signals)}
 
 
-def _leaves(term: Term) -> Iterator[Leaf]:
+def leaves(term: Term) -> Iterator[Leaf]:
+    """The single conditions of a term."""
     if isinstance(term, Leaf):
         yield term
     else:
         for part in (term.term,) if isinstance(term, Not) else term.terms:
-            yield from _leaves(part)
+            yield from leaves(part)
 
 
 def _found(leaf: Leaf, signals: Signals) -> Any:
+    if leaf.state is not None:
+        return leaf.state.tell(signals)
     value = leaf.read(signals)
-    if leaf.header in SECRET_HEADERS and value is not None:
-        return "(not shown)"
+    if value is not None and leaf.header is not None and sounds_secret(leaf.header):
+        return HIDDEN
     if isinstance(leaf.match, Tools):
         return list(value) if leaf.match.names.exact or leaf.match.names.globs else len(value)
     if leaf.signal == "time":
@@ -287,10 +317,26 @@ def _found(leaf: Leaf, signals: Signals) -> Any:
     return value
 
 
+def _is_hidden(leaf: Leaf) -> bool:
+    """It holds a secret header against more than being there."""
+    return leaf.header is not None and sounds_secret(leaf.header) and not isinstance(_of_header(leaf), bool)
+
+
+def _of_header(leaf: Leaf) -> Any:
+    return next(iter(leaf.wanted.values()))
+
+
 def _told(term: Term) -> str:
     """A term in words: `task title or summary; or tokens < 2000`."""
+    if isinstance(term, Leaf) and term.state is not None:
+        said = term.wanted[term.state.backend]
+        return (
+            f"{term.label} {said[term.state.facet]}"
+            if isinstance(said, dict)
+            else f"backend {term.state.backend} {said}"
+        )
     if isinstance(term, Leaf):
-        wanted = next(iter(term.wanted.values())) if term.header else term.wanted
+        wanted = term.wanted if not term.header else HIDDEN if _is_hidden(term) else _of_header(term)
         several = wanted if isinstance(wanted, list) else [wanted]
         return f"{term.label} {' or '.join(str(w).lower() if isinstance(w, bool) else str(w) for w in several)}"
     if isinstance(term, Not):

@@ -19,9 +19,11 @@ class Candidate:
     backend: str
     ok: bool = True
     gate: str | None = None
-    """The gate that rejected it: modality, context, tools, json, privacy, endpoint, health."""
+    """The gate that rejected it: key, endpoint, modality, context, tools, json, privacy, budget, health."""
     reason: str | None = None
     """One sentence for a person, with the figures compared."""
+    last_resort: bool = False
+    """It is down or its circuit open, and may be asked only because all others that could serve are, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Decision:
     settings: Route | None
     """The matching route's settings; None for a direct request."""
     private: bool = False
-    """The matching route is private: no other backend than a private one may see the request, however it was chosen."""
+    """The matching route or the client's key is private: no other backend than a private one may see the request,
+    however it was chosen, and nothing of it is kept, traced or logged beyond that it was there."""
     named: bool = False
     """The client named the backend itself."""
 
@@ -42,6 +45,11 @@ class Decision:
     def order(self) -> tuple[str, ...]:
         """The candidates that may be asked, in order."""
         return tuple(candidate.backend for candidate in self.candidates if candidate.ok)
+
+    @property
+    def last_resort(self) -> bool:
+        """Nobody who could serve is well: all of them are asked, whatever their circuits say."""
+        return any(candidate.last_resort for candidate in self.candidates)
 
     @property
     def rejected(self) -> tuple[tuple[str, str], ...]:

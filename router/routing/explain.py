@@ -16,20 +16,23 @@ def explain(plan: Plan, signals: Signals, facts: Mapping[str, Facts]) -> dict[st
     """The decision as JSON has it.
 
     `route` ("" when none matched), `backend` (None when no candidate is left), `candidates` (each `backend`, `ok`,
-    `gate`, `reason`), `cache` (`ttl` in seconds, `scope`; None where the route keeps no answers), `rules` (each `name`,
+    `gate`, `reason`), `choice` (by what the route orders them; None without a route and where the client named one),
+    `cache` (`ttl` in seconds, `scope`; None where the route keeps no answers), `rules` (each `name`,
     `matched`, `conditions` with `signal`, `wanted`, `found`, `ok`) up to and including the first that matches, as those
     after it are not looked at, and `signals` with the value of each.
     """
-    decision = plan.decide(signals, facts)
+    decision = plan.decide(signals, facts, told=True)
     candidates = [
         {"backend": each.backend, "ok": each.ok, "gate": each.gate, "reason": each.reason}
         for each in decision.candidates
     ]
-    cache = decision.settings.cache if decision.settings is not None else None
+    settings = decision.settings
+    cache = settings.cache if settings is not None else None
     return {
         "route": decision.route,
         "backend": decision.backend,
         "candidates": candidates,
+        "choice": settings.choice if settings is not None and not decision.named else None,
         "cache": {"ttl": cache.ttl, "scope": cache.scope} if cache is not None else None,
         "rules": _rules(plan, signals),
         "signals": signals.as_dict(),

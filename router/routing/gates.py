@@ -1,7 +1,7 @@
 """The gates: what a backend must be able to do to get a request. They hold for every candidate, however it was chosen.
 
-They judge by the request's signals and the backend's facts alone, in the order endpoint, modality, context, tools,
-json, privacy, health; the first that rejects a candidate is the one that is told.
+They judge by the request's signals, what its key may do and the backend's facts alone, in the order key, endpoint,
+modality, context, tools, json, privacy, budget, health; the first that rejects a candidate is the one that is told.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from router.config.facts import Facts
+from router.config.grant import Grant
 from router.config.schema import Route
 from router.request.content import Conversation
 from router.request.images import without_images
 from router.request.signals import Signals
-from router.routing.decision import Candidate
+from router.routing.decision import DIRECT, Candidate
 
-__all__ = ["GATES", "drops_images", "judge"]
+__all__ = ["GATES", "drops_images", "free_first", "judge", "passed", "unhealthy"]
 
-GATES = ("endpoint", "modality", "context", "tools", "json", "privacy", "health")
+GATES = ("key", "endpoint", "modality", "context", "tools", "json", "privacy", "budget", "health")
 
 CONVERSATIONS = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"})
 """Paths whose answer is text made from a prompt. Elsewhere (embeddings, audio, images) the path itself says what is
@@ -47,19 +48,21 @@ def judge(
 ) -> tuple[Candidate, ...]:
     """Each backend with whether it may be asked.
 
-    Where only the health gate holds back all that pass the others, they stay in as a last resort: being down is what
-    was seen last and not what is certain.
+    Where only the health gate holds back all that pass the others, they stay in as a last resort: being down, or an
+    open circuit, is what was seen last and not what is certain.
     """
     judged = []
     healthy = False
     media = any(signals.conversation.media)
+    grant = signals.envelope.grant
     for name in names:
         about = facts[name]
-        rejection = _rejection(signals, about, settings, private, media)
+        rejection = _by_key(grant, settings, about) if grant is not None else None
+        rejection = rejection or _rejection(signals, about, settings, private, media)
         if rejection is not None:
             judged.append(Candidate(name, False, *rejection))
-        elif about.up is False:
-            judged.append(Candidate(name, False, "health", f"is down: {about.fault}" if about.fault else "is down"))
+        elif (about.up is False or about.shut is not None) and (why := unhealthy(about)) is not None:
+            judged.append(Candidate(name, False, "health", why))
         else:
             healthy = True
             judged.append(passed(name))
@@ -68,10 +71,31 @@ def judge(
     return tuple(_last_resort(candidate, facts[candidate.backend]) for candidate in judged)
 
 
+def unhealthy(facts: Facts) -> str | None:
+    """Why a backend should not be asked now: it is down, or its circuit is open. None where it may."""
+    if facts.up is False:
+        return f"is down: {facts.fault}" if facts.fault else "is down"
+    return facts.shut.why() if facts.shut is not None else None
+
+
 @cache
 def passed(name: str) -> Candidate:
     """The candidate that no gate rejects; made once for each name."""
     return Candidate(name)
+
+
+def free_first(candidates: tuple[Candidate, ...], facts: Mapping[str, Facts]) -> tuple[Candidate, ...]:
+    """At a soft budget: what costs nothing is asked before what costs money, each in the order of the route."""
+    free = tuple(each for each in candidates if facts[each.backend].free)
+    if not free or free == candidates[: len(free)]:
+        return candidates
+    return (*map(_spares, free), *(each for each in candidates if not facts[each.backend].free))
+
+
+def _spares(candidate: Candidate) -> Candidate:
+    if not candidate.ok or candidate.reason is not None:
+        return candidate
+    return Candidate(candidate.backend, reason="costs nothing, and a budget is past its soft mark")
 
 
 def drops_images(signals: Signals, settings: Route | None, facts: Facts) -> str | None:
@@ -87,9 +111,23 @@ def drops_images(signals: Signals, settings: Route | None, facts: Facts) -> str 
 
 
 def _last_resort(candidate: Candidate, facts: Facts) -> Candidate:
-    if candidate.gate != "health" or facts.kind in IN_PROCESS:
+    if candidate.gate != "health" or (facts.up is False and facts.kind in IN_PROCESS):
         return candidate
-    return Candidate(candidate.backend, reason=f"{candidate.reason}; asked all the same, as no other is left")
+    told = f"{candidate.reason}; asked all the same, as no other is left"
+    return Candidate(candidate.backend, reason=told, last_resort=True)
+
+
+def _by_key(grant: Grant, settings: Route | None, facts: Facts) -> Rejection | None:
+    """By what the client's key may do."""
+    why = grant.refuses(settings.name if settings is not None else DIRECT, facts.name)
+    if why is not None:
+        return "key", why
+    if grant.private and not facts.private:
+        return (
+            "privacy",
+            f'is not private, and the key "{grant.alias}" is: nothing of this request may leave the machine',
+        )
+    return None
 
 
 def _rejection(signals: Signals, facts: Facts, settings: Route | None, private: bool, media: bool) -> Rejection | None:
@@ -110,6 +148,8 @@ def _rejection(signals: Signals, facts: Facts, settings: Route | None, private: 
             return "json", "does not keep to a JSON schema, and the request asks for one"
     if private and not facts.private:
         return "privacy", "is not private, and the route is: nothing of this request may leave the machine"
+    if not facts.free and (over := signals.spent.over) is not None:
+        return "budget", f"costs money, or has no known price, and {over}"
     return None
 
 

@@ -153,7 +153,8 @@ def _build(literals: Sequence[tuple[Literal, ...]]) -> tuple[tuple[_Table, ...],
     asked: dict[str, dict[int, Literal]] = {}
     for row, conditions in enumerate(literals):
         for leaf, negated in conditions:
-            if not (negated and isinstance(leaf.match, Regex)):
+            # What a backend's state is changes under us, so that nothing can be remembered of it: it is asked in full.
+            if leaf.state is None and not (negated and isinstance(leaf.match, Regex)):
                 asked.setdefault(leaf.label, {}).setdefault(row, (leaf, negated))
     uses = [0] * len(literals)
     tables: list[_Table] = []

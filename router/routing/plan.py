@@ -8,11 +8,13 @@ from router.config.facts import Facts
 from router.config.problems import Place, Problem, RulesError
 from router.config.schema import Route, Rules
 from router.request.signals import Signals
-from router.routing.conditions import AllOf, AnyOf, Condition, Leaf, Term, compile_when
+from router.routing.choice.chooser import chooser_of
+from router.routing.conditions import AllOf, AnyOf, Condition, Leaf, Term, compile_when, leaves
 from router.routing.decision import DIRECT, Candidate, Decision
-from router.routing.gates import judge, passed
+from router.routing.gates import free_first, judge, passed
 from router.routing.index import Index
 from router.routing.matches import Words
+from router.telemetry.record import Record
 
 __all__ = ["AUTO", "CompiledRoute", "Plan", "compile_plan"]
 
@@ -22,29 +24,35 @@ AUTO = "auto"
 INDEXED_FROM = 24
 """Routes from which on the index is faster than the plain loop (`python -m bench.decide`)."""
 
+SPARED = ("hit", "joined", "similar")
+"""What the cache says where the backend itself was not asked."""
+
 NO_ROUTE = Decision(route="", backend=None, candidates=(), settings=None)
+"""There is nothing to keep private: it goes nowhere."""
 
 
 class CompiledRoute:
     """One route: its settings, its condition, and the decision when no gate rejects anything."""
 
-    __slots__ = ("condition", "name", "private", "settings", "to", "unhindered")
+    __slots__ = ("chooser", "condition", "name", "private", "settings", "to", "unhindered")
 
     def __init__(self, settings: Route, condition: Condition):
         self.name = settings.name
         self.settings = settings
         self.condition = condition
-        self.to = tuple(dict.fromkeys(settings.to))
+        self.to = tuple(dict.fromkeys(settings.backends))
+        self.chooser = chooser_of(settings)
         self.private = settings.private
         self.unhindered = self.decision(tuple(map(passed, self.to)))
 
-    def decision(self, candidates: tuple[Candidate, ...], named: bool = False) -> Decision:
-        """This route's decision with its candidates as the gates judged them."""
-        return Decision(self.name, _first_ok(candidates), candidates, self.settings, self.private, named)
+    def decision(self, candidates: tuple[Candidate, ...], private: bool = False, named: bool = False) -> Decision:
+        """This route's decision with its candidates as the gates judged them. `private`: the client's key is."""
+        private = private or self.private
+        return Decision(self.name, _first_ok(candidates), candidates, self.settings, private, named)
 
 
 class Plan:
-    """Decides. Made by `compile_plan`; holds no state of requests."""
+    """Decides. Made by `compile_plan`; holds no state of requests but whose turn it is (`choice: weighted`)."""
 
     def __init__(self, rules: Rules, routes: tuple[CompiledRoute, ...], problems: tuple[Problem, ...] = ()):
         self.routes = routes
@@ -58,13 +66,22 @@ class Plan:
         self._spoken = _model_names(routes)
         self._asked = tuple((route.condition.holds, route) for route in routes)
         self._index = _index(routes)
+        self._choosers = {route.name: route.chooser for route in routes if route.chooser is not None}
+        asked = [
+            leaf.state.facet for route in routes for leaf in leaves(route.condition.term) if leaf.state is not None
+        ]
+        self._asks_state = bool(asked)
+        self._remembers = "warm" in asked or any(route.settings.choice == "sticky" for route in routes)
 
-    def decide(self, signals: Signals, facts: Mapping[str, Facts]) -> Decision:
-        """Where this request goes. `facts` holds each backend of the rules.
+    def decide(self, signals: Signals, facts: Mapping[str, Facts], told: bool = False) -> Decision:
+        """Where this request goes. `facts` holds each backend of the rules. `told`: candidates that a choice has
+        ordered say why.
 
         A request that names a backend goes there alone, under the name of the first matching route if that lists the
         backend, else as "direct"; the gates hold for it too, and so does the privacy of the route it would have taken.
         """
+        if self._asks_state:
+            signals.backend = facts
         route = self.first(signals)
         backend = self.backend_of(signals.model)
         if backend is not None:
@@ -72,9 +89,24 @@ class Plan:
         if route is None:
             return NO_ROUTE
         candidates = judge(route.to, signals, facts, route.settings, route.private)
-        if candidates == route.unhindered.candidates:
+        if route.chooser is not None:
+            candidates = route.chooser.arrange(candidates, signals, facts, told)
+        if signals.purse is not None and signals.spent.soft:
+            candidates = free_first(candidates, facts)
+        private = _has_private_key(signals)
+        if candidates == route.unhindered.candidates and not private:
             return route.unhindered
-        return route.decision(candidates)
+        return route.decision(candidates, private)
+
+    def taken(self, decision: Decision) -> None:
+        """A request goes as `decide` said."""
+        if self._choosers and not decision.named and (chooser := self._choosers.get(decision.route)) is not None:
+            chooser.taken(decision.order)
+
+    def answered(self, signals: Signals, facts: Facts, record: Record) -> None:
+        """This backend has answered a request: its KV cache is warm for what follows."""
+        if self._remembers and facts.load is not None and record.status == 200 and record.cache not in SPARED:
+            facts.load.warm.put(signals.prefixes)
 
     def first(self, signals: Signals) -> CompiledRoute | None:
         """The first route whose condition holds."""
@@ -126,11 +158,17 @@ def compile_plan(rules: Rules) -> Plan:
 
 
 def _direct(backend: str, route: CompiledRoute | None, signals: Signals, facts: Mapping[str, Facts]) -> Decision:
+    key = _has_private_key(signals)
     if route is not None and backend in route.to:
-        return route.decision(judge((backend,), signals, facts, route.settings, route.private), named=True)
+        return route.decision(judge((backend,), signals, facts, route.settings, route.private), key, named=True)
     private = route is not None and route.private
     candidates = judge((backend,), signals, facts, None, private)
-    return Decision(DIRECT, _first_ok(candidates), candidates, None, private, named=True)
+    return Decision(DIRECT, _first_ok(candidates), candidates, None, private or key, named=True)
+
+
+def _has_private_key(signals: Signals) -> bool:
+    grant = signals.envelope.grant
+    return grant is not None and grant.private
 
 
 def _first_ok(candidates: tuple[Candidate, ...]) -> str | None:

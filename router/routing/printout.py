@@ -56,7 +56,8 @@ def printout(plan: Plan, told: Mapping[str, Any], style: Style) -> str:
     """The text form of what `explain` returned for this plan; ends with a line break."""
     lines = [*_choice(told, style), "", *_rules(plan, told, style)]
     if told["candidates"]:
-        lines += ["", style.bold("Candidates, in order"), *_candidates(told, style)]
+        by = "" if told["choice"] in (None, "order") else f" (choice: {told['choice']})"
+        lines += ["", style.bold(f"Candidates, in order{by}"), *_candidates(told, style)]
     lines += ["", style.bold("Signals"), *_signals(told["signals"], style)]
     return "\n".join(lines) + "\n"
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from router.config.facts import Facts
 from router.request.signals import Signals
 from router.routing.decision import Candidate, Decision
-from router.routing.gates import judge
+from router.routing.gates import judge, unhealthy
 
 __all__ = ["Sessions", "prefer"]
 
@@ -63,10 +63,12 @@ class Sessions:
 def prefer(decision: Decision, backend: str, signals: Signals, facts: Mapping[str, Facts]) -> Decision:
     """The decision with `backend` first, the others behind it.
 
-    Unchanged when the client named its backend, when `backend` is gone or down, or when a gate rejects it for this
-    request: a session does not carry anything past the gates, privacy included.
+    Unchanged when the client named its backend, when `backend` is gone, down or its circuit open, or when a gate
+    rejects it for this request: a session does not carry anything past the gates, privacy included.
     """
-    if decision.named or decision.backend == backend or not decision.route or _is_down(backend, facts):
+    if decision.named or decision.backend == backend or not decision.route:
+        return decision
+    if backend not in facts or unhealthy(facts[backend]) is not None:
         return decision
     (candidate,) = judge((backend,), signals, facts, decision.settings, decision.private)
     if not candidate.ok:
@@ -74,7 +76,3 @@ def prefer(decision: Decision, backend: str, signals: Signals, facts: Mapping[st
     others = tuple(other for other in decision.candidates if other.backend != backend)
     stays = Candidate(backend, reason="served the turn before, and this one brings its tool results")
     return replace(decision, backend=backend, candidates=(stays, *others))
-
-
-def _is_down(backend: str, facts: Mapping[str, Facts]) -> bool:
-    return backend not in facts or facts[backend].up is False

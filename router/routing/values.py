@@ -9,7 +9,20 @@ from typing import Any
 from router.config.problems import did_you_mean
 from router.routing.matches import Absent, Flag, Glob, Match, Regex, Spans, Tools, Week, Words
 
-__all__ = ["BadValue", "Reader", "days", "flag", "header", "language", "numbers", "one_of", "text", "tools", "word"]
+__all__ = [
+    "BadValue",
+    "Reader",
+    "days",
+    "flag",
+    "header",
+    "language",
+    "numbers",
+    "one_of",
+    "percent",
+    "text",
+    "tools",
+    "word",
+]
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -85,6 +98,11 @@ def numbers(value: Any) -> Spans:
     if match := _COMPARISON.fullmatch(said):
         return _compared(match[1] or "", _whole(match[2], match[3]))
     raise BadValue(f"takes a number, a comparison or a range, not {_shown(value)}", NUMBER_HINT)
+
+
+def percent(value: Any) -> Spans:
+    """As `numbers`; each may have a `%` behind it: `">= 80%"`."""
+    return numbers(value.replace("%", "") if isinstance(value, str) else value)
 
 
 def _compared(operator: str, number: int) -> Spans:

@@ -76,11 +76,30 @@ class Metrics:
             "signalbox_cache_bytes", "Bytes of answers that came out of the cache or were kept.", ("route", "result")
         )
         self.cache = Counter("signalbox_cache_requests", "Requests of routes with a cache.", ("route", "result"))
+        self.limited = Counter(
+            "signalbox_limit_refusals", "Requests refused by a limit, a budget or the guard.", ("limit", "key", "route")
+        )
         self.matches = Counter("signalbox_rule_matches", "Requests that a route has decided.", ("route",))
         self.rejections = Counter("signalbox_gate_rejections", "Candidates that a gate held back.", ("backend", "gate"))
         self.attempts = Counter("signalbox_attempts", "Backends asked, by what came of it.", ("backend", "result"))
+        self.circuit_opened = Counter(
+            "signalbox_circuit_opened",
+            "Times that a backend was left alone, by what it failed with.",
+            ("backend", "reason"),
+        )
         self.fallbacks = Counter(
             "signalbox_fallbacks", "A candidate failed and the next was asked.", ("from", "to", "reason")
+        )
+        self.retries = Counter(
+            "signalbox_retries",
+            "The same backend was asked again, by why the attempt before failed.",
+            ("backend", "reason"),
+        )
+        self.hedges = Counter(
+            "signalbox_hedges", "Two were asked, and the answer of one was not wanted.", ("backend", "beaten_by")
+        )
+        self.unretried = Counter(
+            "signalbox_retries_refused", "Retries and hedges that the retry budget did not allow.", ()
         )
         self.cancelled = Counter("signalbox_cancelled", "Requests given up, by whom.", ("route", "backend", "by"))
         self.broken = Counter(
@@ -104,7 +123,7 @@ class Metrics:
             *(self.requests, self.duration, self.overhead, self.first, self.speed, self.tokens, self.spend),
             *(self.baseline, self.saved, self.unpriced, self.cache, self.matches, self.rejections, self.attempts),
             *(self.fallbacks, self.cancelled, self.broken, self.reloads, self.latency, self.queued, self.cache_bytes),
-            self.cache_failures,
+            *(self.cache_failures, self.retries, self.hedges, self.unretried, self.circuit_opened, self.limited),
             *self.work,
             Gauge("signalbox_requests_in_flight", "Requests being answered.", (), lambda: [((), self.running)]),
             Gauge("signalbox_build_info", "Constant 1.", ("version",), lambda: [((__version__,), 1.0)], "least"),
@@ -122,14 +141,9 @@ class Metrics:
 
     def count(self, record: Record) -> None:
         """Add one finished request."""
-        group = (
-            *(record.route, record.backend, record.model, record.key or "", record.harness),
-            record.status // 100,
-        )
-        series = self._series.get(group)
-        if series is None:
-            series = self._made(group)
-        series.count(record)
+        self._of(record).count(record)
+        if record.limited:
+            self.limited.add(record.limited, record.key or "", record.route)
         if record.rejected or record.outcome != "ok" or len(record.attempts) != 1:
             self._count_rare(record)
         if record.cache:
@@ -138,6 +152,18 @@ class Metrics:
                 self.cache_bytes.add(record.route, record.cache, by=record.cache_bytes)
             if record.cache_seconds:
                 self.overhead.observe(self.overhead.cell("cache"), record.cache_seconds)
+
+    def count_unwanted(self, record: Record) -> None:
+        """Add the tokens and the money of an answer that was not given to the client."""
+        self._of(record).count_bill(record)
+
+    def _of(self, record: Record) -> _Series:
+        group = (
+            *(record.route, record.backend, record.model, record.key or "", record.harness),
+            record.status // 100,
+        )
+        series = self._series.get(group)
+        return self._made(group) if series is None else series
 
     def kept(self, route: str, size: int) -> None:
         """The cache has taken in an answer of so many bytes."""
@@ -181,19 +207,26 @@ class Metrics:
     def _count_rare(self, record: Record) -> None:
         for backend, gate in record.rejected:
             self.rejections.add(backend, gate)
+        if record.outcome == "refused" and not record.attempts and any(gate == "budget" for _, gate in record.rejected):
+            self.limited.add("budget", record.key or "", record.route)
         attempts = record.attempts
         for attempt in attempts[:-1]:
             self.attempts.add(attempt.backend, attempt.reason or "ok")
             if attempt.queued:
                 self.queued.observe(self.queued.cell(attempt.backend), attempt.queued)
         for failed, following in itertools.pairwise(attempts):
-            self.fallbacks.add(failed.backend, following.backend, failed.reason or "")
+            if failed.reason == "beaten":
+                self.hedges.add(failed.backend, attempts[-1].backend)
+            elif failed.backend == following.backend:
+                self.retries.add(failed.backend, failed.reason or "")
+            else:
+                self.fallbacks.add(failed.backend, following.backend, failed.reason or "")
         if record.outcome == "cancelled":
             self.cancelled.add(record.route, record.backend, record.cancelled_by or "client")
         elif record.outcome == "broken":
             self.broken.add(record.route, record.backend, "after")
         if record.stream:
-            failed_ones = [attempt for attempt in attempts if attempt.reason is not None]
+            failed_ones = [attempt for attempt in attempts if attempt.reason not in (None, "beaten")]
             for attempt in failed_ones[: -1 if record.outcome == "broken" else None]:
                 self.broken.add(record.route, attempt.backend, "before")
 
@@ -237,6 +270,11 @@ class _Series:
             metrics.overhead.observe(self._after, record.ended - record.received)
         if record.first and record.cache not in ("hit", "similar"):  # those say nothing of a backend
             metrics.first.observe(self._first, record.first - started)
+        self.count_bill(record)
+
+    def count_bill(self, record: Record) -> None:
+        """Add tokens and money."""
+        metrics = self._metrics
         if record.tokens is not None and record.cache not in ("hit", "joined", "similar"):
             self._count_tokens(record)
         if record.cost is not None:

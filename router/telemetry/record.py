@@ -9,8 +9,9 @@ from router.telemetry.trace import Trace
 
 __all__ = ["Attempt", "CacheResult", "Cost", "Outcome", "Record", "Tokens"]
 
-Outcome = Literal["ok", "refused", "failed", "cancelled", "broken"]
-"""`cancelled`: the client left; `broken`: cut after its first content."""
+Outcome = Literal["ok", "refused", "failed", "cancelled", "broken", "unwanted"]
+"""`cancelled`: the client left; `broken`: cut after its first content; `unwanted`: no request, but an attempt of one,
+whose answer was paid for and not given to the client."""
 CacheResult = Literal["", "hit", "miss", "bypass", "joined", "similar"]
 """`""`: the route has no cache."""
 
@@ -76,6 +77,8 @@ class Record:
     backend: str = ""
     model: str = ""
     stream: bool = False
+    private: bool = False
+    """Its route or its key is: no word of it may be logged or traced."""
     status: int = 0
     read: float = 0.0
     """When the request was read, its key checked and its body parsed; 0 where it did not come so far."""
@@ -116,8 +119,24 @@ class Record:
     outcome: Outcome = "ok"
     cancelled_by: Literal["", "client", "shutdown"] = ""
     """`shutdown`: the proxy was ended and the time of grace was over."""
+    limited: str = ""
+    """What refused it: `requests`, `tokens`, `parallel`, `loop`, `session_requests` or `session_usd`."""
+    retry_after: float | None = None
+    """Seconds after which the client was asked to come again."""
+    ticket: Any = None
+    """What it holds of its limits until it has ended."""
+    turn: Any = None
+    """The request itself, for the guard, until it has ended."""
     trace: Trace | None = None
     """None where there are no traces."""
+    unwanted: list[Record] = field(default_factory=list)
+    """For each answer that was paid for and not given to the client: rejected by the route, or beaten by another."""
+
+    @property
+    def paid(self) -> float | None:
+        """US dollars for all its attempts; None where nothing is known of any."""
+        costs = [each.cost.usd for each in (self, *self.unwanted) if each.cost is not None]
+        return sum(costs) if costs else None
 
     @property
     def unpriced(self) -> bool:

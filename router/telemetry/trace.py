@@ -56,16 +56,18 @@ class Trace:
         return f"{self.id:032x}"
 
     def asked(self, data: dict[str, Any], model: str, session: str, private: bool) -> None:
-        """The request is read and decided. What a private route is asked stays here, whatever was wanted."""
+        """The request is read and decided. Of what is private only numbers are told, whatever was wanted: a session's
+        name, a stop sequence or the name of a model may be words of it."""
         self.captures = self.captures and not private and self.sampled
         if not self.sampled:
             return
-        self.asked_model, self.session = model, session
+        if not private:
+            self.asked_model, self.session = model, session
         for name, called in PARAMETERS.items():
             value = data.get(name)
             if isinstance(value, int | float) and not isinstance(value, bool):
                 self.parameters[called] = value
-        stops = data.get("stop")
+        stops = None if private else data.get("stop")
         if isinstance(stops, str | list):
             self.parameters["stop_sequences"] = [
                 str(stop)[:200] for stop in ([stops] if isinstance(stops, str) else stops[:8])

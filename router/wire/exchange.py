@@ -16,6 +16,9 @@ __all__ = ["Exchange"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 
+COMMENT = b": waiting\n\n"
+"""WHATWG HTML §9.2.6: a line that begins with a colon is ignored."""
+
 
 class Exchange:
     """One request at a door and the answer to it. Not shared between tasks.
@@ -32,11 +35,13 @@ class Exchange:
         "_pieces",
         "_size",
         "_wake",
+        "commented",
         "complete",
         "disconnected",
         "extra",
         "headers",
         "keep_alive",
+        "last",
         "method",
         "path",
         "protocol",
@@ -61,6 +66,10 @@ class Exchange:
         self.complete = False
         """The whole request has arrived."""
         self.started = False
+        self.last = b""
+        """What was written last."""
+        self.commented = False
+        """It has started as a stream of events of which only comments have been sent: the answer is still to come."""
         self.extra: RawHeaders = []
         """Headers that the answer carries, whoever gives it."""
         self._chunked = False
@@ -170,10 +179,24 @@ class Exchange:
         """Send a piece of the answer (not empty), after `head` if this is the first."""
         if self.disconnected:
             return
+        self.last = data
         if self._chunked:
             self.transport.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
         else:
             self.transport.write(head + data if head else data)
+
+    def comment(self, headers: RawHeaders) -> None:
+        """Send a line that readers of an event stream pass over, so that a silent one is not given up; `headers` are
+        those of a stream that has not started. Only between two events."""
+        if self.disconnected or self.response_complete:
+            return
+        head = b""
+        if not self.started:
+            head = self.start(200, headers)
+            self.commented = True
+        elif not self._chunked:
+            return  # its length is told
+        self.write(COMMENT, head)
 
     def finish(self, head: bytes = b"") -> None:
         """End the answer properly."""
@@ -195,6 +218,9 @@ class Exchange:
 
     def _head(self, status: int, headers: RawHeaders, framing: bytes) -> bytes:
         parts = [STATUS_LINE[status], self.protocol.default_head()]
+        if self.extra:  # what we say ourselves, a backend does not say as well
+            own = {name for name, _ in self.extra if name.startswith(b"x-ratelimit-")}
+            headers = [header for header in headers if header[0] not in own]
         for name, value in headers:
             parts += (name, b": ", value, b"\r\n")
         for name, value in self.extra:

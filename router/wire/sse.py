@@ -44,11 +44,15 @@ class StreamWatch:
     """Watches one stream. With `hide_usage` a usage event without choices, which the proxy asked for and the client
     did not, is taken out; only then the bytes of an unfinished event are held until it is whole."""
 
-    __slots__ = ("_carry", "finish_reason", "hide_usage", "usage")
+    __slots__ = ("_carry", "_done", "ended", "finish_reason", "hide_usage", "usage")
 
-    def __init__(self, hide_usage: bool = False):
+    def __init__(self, hide_usage: bool = False, done: bytes = b"[DONE]"):
+        """`done`: a word of the event that ends such a stream."""
         self.hide_usage = hide_usage
         self._carry = b""
+        self._done = done
+        self.ended = False
+        """Its proper end was seen: that event, or a finish reason."""
         self.usage: dict[str, Any] | None = None
         self.finish_reason: str | None = None
 
@@ -76,6 +80,9 @@ class StreamWatch:
     def _look(self, events: bytes) -> bytes:
         if b"_reason" in events and (match := _FINISH.search(events)):
             self.finish_reason = match[1].decode("ascii")
+            self.ended = True
+        if self._done in events:
+            self.ended = True
         if b'"usage"' in events and _USAGE.search(events):
             return self._find_usage(events)
         return events

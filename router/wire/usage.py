@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["usage_of"]
+__all__ = ["usage_in", "usage_of"]
 
 SMALL = 64 * 1024
 """Bytes up to which the whole body is parsed: a few tens of microseconds at most."""
@@ -26,10 +26,7 @@ def usage_of(body: bytes) -> tuple[dict[str, Any] | None, str | None]:
             answer = orjson.loads(body)
         except ValueError:
             return None, None
-        if not isinstance(answer, dict):
-            return None, None
-        usage = answer.get("usage")
-        return (usage if isinstance(usage, dict) else None), _finish_reason(answer)
+        return usage_in(answer) if isinstance(answer, dict) else (None, None)
     at = body.rfind(b'"usage"')
     if at < 0:
         return None, None
@@ -39,6 +36,12 @@ def usage_of(body: bytes) -> tuple[dict[str, Any] | None, str | None]:
     except ValueError:
         return None, None
     return (usage if isinstance(usage, dict) else None), None
+
+
+def usage_in(answer: dict[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
+    """As `usage_of`, of an answer that is parsed."""
+    usage = answer.get("usage")
+    return (usage if isinstance(usage, dict) else None), _finish_reason(answer)
 
 
 def _finish_reason(answer: dict[str, Any]) -> str | None:

@@ -299,7 +299,7 @@ async def test_completions_and_embeddings_have_openai_s_shape_too() -> None:
         (400, {"message": "too long", "code": "context_length_exceeded"}, "refused", 400, "context_length_exceeded"),
         (401, {"message": f"Incorrect API key provided: {KEY}"}, "refused", 401, None),
         (404, {"message": "no such model"}, "refused", 404, None),
-        (429, {"message": "slow down"}, "full", 429, None),
+        (429, {"message": "slow down"}, "status 429", 429, None),
         (500, {"message": "oops"}, "broken", 500, None),
         (503, {"message": "overloaded"}, "broken", 503, None),
     ],

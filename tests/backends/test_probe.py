@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import socket
 from collections.abc import Callable
 
 import pytest
 
+from router.backends import probe
+from router.backends.contract import BackendError, Call
 from router.backends.http import HttpBackend
 from router.config.known import facts
 from router.config.schema import HttpBackend as Spec
+from router.config.schema import Timeouts
+from tests.signalbox import free_port
 from tests.upstream import Request, Upstream, respond, upstream
 
 pytestmark = pytest.mark.anyio
@@ -89,3 +95,118 @@ async def test_the_context_is_taken_where_its_meaning_is_known(
     with upstream(play) as server:
         assert (await probed(server.url, model="m")).facts.context == context
         assert (await probed(server.url, context=100)).facts.context == 100
+
+
+class Door:
+    """A port that counts who knocks, and hangs up on questions."""
+
+    def __init__(self) -> None:
+        self.knocks: list[float] = []
+        self.port = 0
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._knocked, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _knocked(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.knocks.append(asyncio.get_running_loop().time())
+        await reader.read(1000)
+        writer.close()
+
+
+@pytest.fixture
+async def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is waited for between two questions, a hundred times quicker."""
+    for name in ("KNOCK_HERE", "ASK_DOWN_FIRST", "ASK_DOWN", "ASK_DOWN_IDLE", "IDLE", "IDLE_DOWN"):
+        monkeypatch.setattr(probe, name, getattr(probe, name) / 100)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_server_that_nobody_uses_is_knocked_at_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "IDLE", 1.0)
+    door = Door()
+    await door.open()
+    spec = Spec(url=f"http://127.0.0.1:{door.port}/v1")
+    backend = HttpBackend("here", spec, facts("here", spec))
+    backend.facts.up = True
+    await backend.start()
+    await asyncio.sleep(3.4)
+    began = door.knocks[0]
+    first = [at for at in door.knocks if at - began < 1.0]
+    later = [at for at in door.knocks if at - began > 1.2]
+    await backend.close()
+    await door.close()
+    assert 4 <= len(first) <= 9  # every 150 ms
+    assert 2 <= len(later) <= 5  # every 600 ms
+
+
+@pytest.mark.usefixtures("quick")
+async def test_one_that_is_down_is_asked_less_often_until_a_request_wants_it() -> None:
+    spec = Spec(url=f"http://127.0.0.1:{free_port()}/v1")
+    backend = HttpBackend("here", spec, facts("here", spec))
+    knocks: list[float] = []
+    loop = asyncio.get_running_loop()
+    knock = backend.knock
+
+    async def counted() -> None:
+        knocks.append(loop.time())
+        await knock()
+
+    backend.knock = counted  # type: ignore[method-assign]
+    await backend.start()
+    await asyncio.sleep(2.0)
+    began, wanted = knocks[0], loop.time()
+    assert backend.facts.up is False
+    at_first = sum(at - began < 0.4 for at in knocks)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(knocks)]
+    assert at_first > 10  # every 20 ms
+    assert 0.2 < max(pauses) < 0.45  # every 300 ms
+    backend.wanted()
+    await asyncio.sleep(0.1)
+    assert sum(at >= wanted for at in knocks) >= 2
+    await backend.close()
+
+
+async def test_a_machine_that_takes_no_connection_is_down_and_not_at_work() -> None:
+    """A full backlog drops what comes, as a machine that is switched off does."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        fillers = [socket.socket() for _ in range(8)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(deaf.getsockname())
+        spec = Spec(url=f"http://127.0.0.1:{deaf.getsockname()[1]}/v1", timeouts=Timeouts(connect=0.3))
+        backend = HttpBackend("here", spec, facts("here", spec))
+        await backend.prober.ask()
+        for filler in fillers:
+            filler.close()
+    assert backend.facts.up is False
+    assert "no connection to" in str(backend.facts.fault)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_request_that_fails_has_the_server_looked_after_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "KNOCK_HERE", 60.0)
+    with upstream() as server:
+        server.play = server.hang_up
+        spec = Spec(url=server.url)
+        backend = HttpBackend("here", spec, facts("here", spec))
+        await backend.start()
+        while backend.facts.up is None:
+            await asyncio.sleep(0.005)
+        with pytest.raises(BackendError, match="closed before an answer"):
+            await backend.ask(Call("/v1/chat/completions", b"{}"))
+        server.stop()
+        backend.suspected()
+        until = asyncio.get_running_loop().time() + 2
+        while backend.facts.up is not False:
+            assert asyncio.get_running_loop().time() < until
+            await asyncio.sleep(0.005)
+        await backend.close()

@@ -64,3 +64,87 @@ async def test_leaving_the_queue_loses_no_slot_even_in_the_moment_of_ones_turn()
     await asyncio.wait_for(waiting[3], 1)
     slots.give_back()
     assert (slots.busy, slots.waiting) == (0, 0)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def waiting_for(slots: Slots, count: int) -> list[asyncio.Task[float]]:
+    tasks = [asyncio.create_task(slots.take()) for _ in range(count)]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def refused_after(slots: Slots) -> float:
+    with pytest.raises(BackendError) as caught:
+        await slots.take()
+    assert caught.value.retry_after is not None
+    return caught.value.retry_after
+
+
+async def gone(tasks: list[asyncio.Task[float]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_who_is_refused_is_told_how_long_the_queue_before_it_will_take() -> None:
+    clock = Clock()
+    slots = Slots(2, 6, 60, clock)
+    for _ in range(5):
+        await slots.take()
+        clock.now += 10.0
+        slots.give_back()
+    await slots.take()
+    await slots.take()
+    queue = await waiting_for(slots, 6)
+    assert await refused_after(slots) == pytest.approx(6 * 10 / 2)
+    await gone(queue[1:])
+    clock.now += 10.0
+    slots.give_back()
+    await queue[0]
+    queue = await waiting_for(slots, 6)
+    assert await refused_after(slots) == pytest.approx(6 * 10 / 2)
+    await gone(queue)
+
+
+async def test_before_a_backend_that_hangs_the_time_to_come_back_grows_within_bounds() -> None:
+    clock = Clock()
+    slots = Slots(1, 2, 60, clock)
+    await slots.take()
+    queue = await waiting_for(slots, 2)
+    assert await refused_after(slots) == 1.0
+    clock.now += 20.0
+    assert await refused_after(slots) == pytest.approx(40.0)
+    clock.now += 10_000.0
+    assert await refused_after(slots) == 600.0
+    await gone(queue)
+
+
+async def test_how_long_a_slot_is_held_is_right_whoever_gives_it_back_first() -> None:
+    clock = Clock()
+    slots = Slots(2, 0, 60, clock)
+    for _ in range(200):  # one works for 1 s and one for 3 s, again and again
+        await slots.take()
+        await slots.take()
+        clock.now += 1.0
+        slots.give_back()
+        clock.now += 2.0
+        slots.give_back()
+    assert slots.service == pytest.approx(2.0, abs=0.6)
+
+
+async def test_who_leaves_in_the_moment_of_its_turn_does_not_count_as_work() -> None:
+    clock = Clock()
+    slots = Slots(1, 5, 60, clock)
+    await slots.take()
+    queue = await waiting_for(slots, 1)
+    clock.now += 8.0
+    slots.give_back()
+    await gone(queue)
+    assert slots.service == pytest.approx(8.0)
+    assert (slots.busy, slots.waiting) == (0, 0)

@@ -101,3 +101,41 @@ def test_rules_that_do_not_load_are_exit_code_2(tmp_path: Path, capsys: pytest.C
     out = capsys.readouterr().out
     assert 'did you mean "image"?' in out
     assert "cannot be read" in out
+
+
+STATES = """
+version: 1
+backends:
+  qwen-coder: {url: "http://127.0.0.1:9/v1", parallel: 2}
+  haiku: {url: "http://127.0.0.1:8/v1"}
+routes:
+  - {name: overflow, when: {any: [{backend: {qwen-coder: down}}, {backend: {qwen-coder: {queue: "> 4"}}}]}, to: haiku}
+  - {name: warm, when: {backend: {haiku: warm}}, to: haiku}
+  - {name: the rest, to: [{backend: qwen-coder, wait: 5s}, haiku]}
+tests:
+  - name: nothing given
+    request: &r {messages: [{role: user, content: hi}]}
+    expect: {route: the rest, backend: qwen-coder}
+  - {name: down, request: *r, given: {qwen-coder: down}, expect: {route: overflow}}
+  - {name: a long queue, request: *r, given: {qwen-coder: {queue: 5}}, expect: {route: overflow}}
+  - {name: warm, request: *r, given: {haiku: warm}, expect: {route: warm}}
+  - {name: a slow one, request: *r, given: {qwen-coder: {queue: 1, service: 8s}}, expect: {backend: haiku}}
+  - {name: not slow yet, request: *r, given: {qwen-coder: {queue: 1, service: 5s}}, expect: {backend: qwen-coder}}
+  - {name: both are down, request: *r, given: {qwen-coder: down, haiku: down}, expect: {backend: haiku}}
+"""
+
+
+def test_a_test_says_the_state_that_backends_are_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(STATES)
+    assert main(["test", str(file)]) == 0, capsys.readouterr().out
+
+
+def test_a_test_that_fails_shows_the_state_it_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(STATES.replace("expect: {route: warm}", "expect: {route: the rest}"))
+    assert main(["test", str(file)]) == 1
+    shown = capsys.readouterr().out
+    assert "wanted the rest, got warm" in shown
+    assert "found haiku: warm" in shown
+    assert "found qwen-coder" not in shown or "not known without a running server" in shown

@@ -121,7 +121,7 @@ def found(monkeypatch, tmp_path, *answers, environ=()):
 
 
 def routes(result):
-    return {route.name: route.to for route in result.rules.routes}
+    return {route.name: list(route.backends) for route in result.rules.routes}
 
 
 def test_a_server_with_several_models_becomes_one_backend_for_each_purpose(monkeypatch, tmp_path):
@@ -185,7 +185,7 @@ def test_the_switch_yard_is_always_here_and_gets_the_questions_about_it(monkeypa
     assert result.rules.backends["yard"].checkpoint is None
     assert result.rules.aliases == {"tofy": "yard"}
     (route,) = result.rules.routes
-    assert (route.name, route.to, route.when["task"]) == ("world model", ["yard"], "world")
+    assert (route.name, route.backends, route.when["task"]) == ("world model", ("yard",), "world")
     assert "text" in route.when, "other worlds than the yard's are not sent to it"
 
 

@@ -1,5 +1,7 @@
 """YAML as rules want it: plain scalars, places, bounds, and words for every fault."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,6 +129,39 @@ def test_an_alias_bomb_is_refused():
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
     )
     assert "aliases" in fault(bomb).message
+
+
+def test_a_bomb_of_merge_keys_is_refused_as_well_and_soon():
+    levels = range(1, 20)
+    bomb = "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in levels)
+    began = time.process_time()
+    assert "aliases" in fault(bomb).message
+    assert time.process_time() - began < 2
+
+
+def test_a_chain_of_merge_keys_is_bounded_too():
+    chain = "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n} {{<<: *a{n - 1}}}\n" for n in range(1, 5000))
+    assert "aliases" in fault(chain).message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !!python/object/apply:os.system ['touch {file}']",
+        "a: !!python/object/new:subprocess.Popen [[touch, {file}]]",
+        "!!python/object/apply:os.system ['touch {file}']",
+        "a: !!python/name:os.system",
+        "a: !!python/module:os",
+        "? !!python/object/apply:os.system ['touch {file}']\n: 1",
+        "%TAG ! tag:yaml.org,2002:python/\n---\na: !object/apply:os.system ['touch {file}']",
+        "a: !!set {{x}}",
+        "a: !!binary aGk=",
+    ],
+)
+def test_tags_make_nothing_but_a_fault(text, tmp_path):
+    file = tmp_path / "made"
+    assert fault(text.format(file=file)).line >= 1
+    assert not file.exists()
 
 
 def test_aliases_cannot_nest_deeper_than_lists_may():

@@ -28,7 +28,7 @@ def test_the_example_of_the_readers_first_page_loads(tmp_path):
     file = tmp_path / "signalbox.yaml"
     file.write_text(HEAD + "routes:\n  - to: local\n")
     loaded = load(file, {})
-    assert loaded.rules.routes[0].to == ["local"]
+    assert loaded.rules.routes[0].backends == ("local",)
     assert loaded.file == file
     assert not loaded.problems
 
@@ -170,7 +170,7 @@ def test_an_optional_backend_without_its_variable_is_left_out_everywhere_and_rem
     loaded = rules(text)
     assert list(loaded.rules.backends) == ["a"]
     assert loaded.rules.aliases == {}
-    assert [(route.name, route.to) for route in loaded.rules.routes] == [("both", ["a"])]
+    assert [(route.name, route.backends) for route in loaded.rules.routes] == [("both", ("a",))]
     assert loaded.left_out == {"cloud": ("KEY",)}
     assert loaded.tests_left_out == ("t1", "t2")
     assert [problem.line for problem in loaded.problems] == [4, 10]

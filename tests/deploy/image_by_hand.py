@@ -40,6 +40,7 @@ def test_followed_by_hand_it_makes_an_environment_that_serves(tmp_path: Path) ->
         "SIGNALBOX_RULES": str(rules),
         "SIGNALBOX_DATA_DIR": str(tmp_path),
         "SIGNALBOX_KEYS": "me:abc",
+        "SIGNALBOX_ADMIN_KEY": "0123456789abcdef",
         "SIGNALBOX_WORKERS": "2",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
@@ -54,7 +55,9 @@ def test_followed_by_hand_it_makes_an_environment_that_serves(tmp_path: Path) ->
         while subprocess.run(check, env=environment, capture_output=True).returncode:
             assert running.poll() is None and time.monotonic() < until
             time.sleep(0.2)
-        asked = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"authorization": "Bearer abc"})
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{port}/metrics", headers={"authorization": "Bearer 0123456789abcdef"}
+        )
         with urllib.request.urlopen(asked, timeout=5) as answer:
             assert b"signalbox_build_info" in answer.read()
     finally:

@@ -24,7 +24,7 @@ def promtool(*arguments: str | Path) -> str:
 
 def test_the_configuration_is_one(tmp_path: Path) -> None:
     for file in RULES.glob("*.yaml"):
-        (tmp_path / file.name).write_text(file.read_text().replace("/run/secrets/metrics_key", f"{tmp_path}/key"))
+        (tmp_path / file.name).write_text(file.read_text().replace("/run/secrets/admin_key", f"{tmp_path}/key"))
     (tmp_path / "key").write_text("secret")
     told = promtool("check", "config", tmp_path / "prometheus.yaml")
     assert "2 rule files found" in told

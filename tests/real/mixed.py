@@ -23,6 +23,8 @@ KEYS = "one:sk-one,two:sk-two,prometheus:sk-metrics"
 RULES = """
 version: 1
 baseline: gpt-5.4
+guard: false
+budgets: {{total: {{month: 1000}}}}
 backends:
   paid: {{url: "{answers}", model: paid-1, price: {{input: 2, output: 8}}}}
   seeing: {{url: "{answers}", model: seeing-1, price: 0, accepts: [text, image]}}
@@ -36,6 +38,7 @@ routes:
   - {{name: screenshots, when: {{image: true}}, to: [paid, seeing]}}
   - {{name: riddles, when: {{model: riddle-please}}, to: mystery}}
   - {{name: nowhere, when: {{model: nowhere-please}}, to: gone}}
+  - {{name: too much, when: {{model: limited-please}}, to: seeing, limits: {{tokens: 1/d}}}}
   - {{name: untold, when: {{model: "silent-*"}}, to: silent}}
   - {{name: everything else, to: [home, paid]}}
 """
@@ -112,6 +115,7 @@ class Mixed:
         yield {"model": "riddle-please", "content": "what am I?"}
         yield {"model": "silent-please", "content": "tell no usage", "stream": True}
         yield {"model": "nowhere-please", "content": "is anybody there?", "wanted": 503}
+        yield {"model": "limited-please", "content": "more than one token", "wanted": 400}
         yield {"model": "paid", "content": "cut me", "stream": True, "wanted": None}
         yield {"model": "auto", "content": [{"type": "text", "text": "what is this?"}, PICTURE]}
 

@@ -182,11 +182,15 @@ def test_pages_for_people(proxy: Signalbox) -> None:
     assert proxy.get("/health") == (200, "ok")
     status, answer = proxy.get("/ready")
     assert (status, json.loads(answer)["config_valid"]) == (200, True)
-    status, page = proxy.get("/docs")
+    assert proxy.get("/docs")[0] == 401
+    status, _, answer = call(proxy, "GET", "/docs")
+    page = answer.decode()
     assert status == 200
     assert "/api/explain" in page
     assert not re.search(r"(?:src|href)=.?https?:", page), "a page that needs the network shows nothing offline"
-    assert {"/health", "/ready", "/metrics", "/api/explain"} <= set(json.loads(proxy.get("/openapi.json")[1])["paths"])
+    assert {"/health", "/ready", "/metrics", "/api/explain"} <= set(
+        json.loads(call(proxy, "GET", "/openapi.json")[2])["paths"]
+    )
 
 
 def test_explain_over_http_decides_without_sending(proxy: Signalbox, server: Upstream) -> None:
@@ -202,7 +206,7 @@ def test_explain_over_http_decides_without_sending(proxy: Signalbox, server: Ups
     told = json.loads(answer)
     assert status == 200
     assert (told["route"], told["backend"]) == ("embeddings", "here")
-    assert set(told) == {"route", "backend", "candidates", "cache", "rules", "signals"}
+    assert set(told) == {"route", "backend", "candidates", "choice", "cache", "rules", "signals"}
     assert told["signals"]["task"] == "embed"
     assert len(server.asked) == before
     assert call(proxy, "POST", "/api/explain", b"{", **{"content-type": "application/json"})[0] == 400

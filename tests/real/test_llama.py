@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import subprocess
@@ -14,6 +15,11 @@ from pathlib import Path
 import pytest
 from openai import OpenAI
 
+from router.backends import probe
+from router.backends.contract import Call
+from router.backends.http import HttpBackend
+from router.config.known import facts
+from router.config.schema import HttpBackend as HttpSpec
 from tests import tiny_gguf
 from tests.signalbox import Signalbox, free_port, signalbox
 
@@ -155,3 +161,48 @@ def test_a_client_that_leaves_stops_the_model_in_process_within_100_ms(proxy: Si
     begun = time.perf_counter()
     plain(client(proxy.url), "inside", "hi")  # its one slot is free
     assert time.perf_counter() - begun < 1
+
+
+@pytest.mark.anyio
+async def test_questions_to_a_server_that_knows_none_of_them_make_nothing_up_and_break_nothing_off(
+    llama: str, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
+) -> None:
+    """`llama_cpp.server` breaks off what it is writing when it is asked for its models."""
+    expected = streamed(client(llama), "tiny", QUESTIONS[1])
+    monkeypatch.setattr(probe, "KNOCK_HERE", 0.02)
+    monkeypatch.setattr(probe, "ASK_AGAIN", 0.02)
+    spec = HttpSpec(url=llama, model="tiny")
+    backend = HttpBackend("server", spec, facts("server", spec))
+    knocks = 0
+    knock = backend.knock
+
+    async def counted() -> None:
+        nonlocal knocks
+        knocks += 1
+        await knock()
+
+    monkeypatch.setattr(backend, "knock", counted)
+    await backend.start()
+    while backend.facts.up is None:
+        await asyncio.sleep(0.01)
+    told = backend.facts
+    assert (told.up, told.models, told.server, told.context, told.slots) == (True, ("tiny",), None, None, None)
+    messages = [{"role": "user", "content": QUESTIONS[1]}]
+    body = {"model": "tiny", "messages": messages, "max_tokens": 200, "temperature": 0, "seed": 1, "stream": True}
+    head = [(b"content-type", b"application/json")]
+    for _ in range(3):
+        pieces: list[bytes] = []
+        answer = await backend.ask(Call("/v1/chat/completions", json.dumps(body).encode(), headers=head, stream=True))
+        await answer.pipe(pieces.append)
+        events = [line for line in b"".join(pieces).splitlines() if line.startswith(b"data: {")]
+        text = "".join(json.loads(event[6:])["choices"][0]["delta"].get("content") or "" for event in events)
+        assert b"".join(pieces).rstrip().endswith(b"data: [DONE]")
+        assert text == expected
+    assert knocks > 3
+    assert told.up is True
+    await backend.close()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

@@ -163,8 +163,8 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 def test_an_open_address_without_keys_is_refused_with_the_reason(tmp_path: Path) -> None:
     ended = run("--host", "0.0.0.0")
     assert ended.returncode == 2
-    assert "no client keys are set" in ended.stderr
-    assert "SIGNALBOX_KEYS=" in ended.stderr
+    assert "there are no client keys" in ended.stderr
+    assert "signalbox keys new" in ended.stderr
 
 
 def test_faults_of_the_settings_and_the_rules_are_told_in_a_line_each(tmp_path: Path) -> None:

@@ -147,13 +147,13 @@ def test_a_signal_is_worked_out_once() -> None:
 
 def test_what_is_no_signal_is_no_attribute() -> None:
     with pytest.raises(AttributeError):
-        _ = signals({}).budget
+        _ = signals({}).backend
 
 
 def test_explain_gets_every_signal_as_json_has_it() -> None:
     found = Signals(Envelope(path="/v1/chat/completions", data=chat(tools=[FUNCTION])), datetime(2026, 1, 2, 3, 4, 5))
     values = found.as_dict()
-    assert set(values) == {*NAMES, "session"} - {"header"}
+    assert set(values) == {*NAMES, "session"} - {"header", "backend"}
     assert values["tools"] == ["get_weather"]
     assert values["time"] == "2026-01-02T03:04:05"
 

@@ -8,12 +8,14 @@ from typing import Any
 import orjson
 
 from router.config.facts import Facts
+from router.config.grant import Grant
 from router.config.problems import Problem
 from router.config.schema import Rules
 from router.request.envelope import Envelope, Headers
 from router.request.signals import Signals
 from router.routing.conditions import Condition, compile_when
 from router.routing.plan import Plan, compile_plan
+from router.telemetry.load import Load
 
 CHAT = "/v1/chat/completions"
 SATURDAY_NIGHT = datetime(2026, 11, 21, 23, 0)
@@ -32,12 +34,13 @@ def signals(
     path: str = CHAT,
     headers: dict[str, str] | None = None,
     key: str | None = None,
+    grant: Grant | None = None,
     at: datetime = SATURDAY_NIGHT,
     **body: Any,
 ) -> Signals:
     """Of a request with one user message, or with the messages given."""
     data = {"messages": [{"role": "user", "content": text}], **body}
-    return Signals(Envelope(path, data, Headers.of(headers or {}), orjson.dumps(data), key=key), at)
+    return Signals(Envelope(path, data, Headers.of(headers or {}), orjson.dumps(data), key=key, grant=grant), at)
 
 
 def condition(when: dict[str, Any]) -> Condition:
@@ -80,6 +83,39 @@ def facts(**changes: dict[str, Any]) -> dict[str, Facts]:
     return known
 
 
+class Still(Load):
+    """A load whose figures are said; its clock stands still until it is set."""
+
+    def __init__(self, parallel: int | None = None, busy: int = 0, waiting: int = 0, eldest: float = 0.0):
+        self.now = 1000.0
+        super().__init__(parallel, 64, lambda: self.now)
+        self.busy, self._queued, self._eldest = busy, waiting, eldest
+
+    @property
+    def waiting(self) -> int:
+        return self._queued
+
+    @property
+    def eldest(self) -> float:
+        return self._eldest
+
+
 def tools(*names: str) -> list[dict[str, Any]]:
     """Tools as chat completions offer them."""
     return [{"type": "function", "function": {"name": name, "parameters": {}}} for name in names]
+
+
+class Open:
+    """A circuit that is not closed: `reason` is why nobody may pass, None when one request may."""
+
+    def __init__(self, reason: str | None):
+        self.reason = reason
+
+    def why(self) -> str | None:
+        return self.reason
+
+    def look_again(self) -> None:
+        raise AssertionError("the gates change nothing")
+
+
+OPEN = Open("circuit open for another 12 s after 5 failures: connection refused")

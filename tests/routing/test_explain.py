@@ -31,12 +31,12 @@ def text(request: Signals, routes: Plan = ROUTES) -> str:
 
 def test_an_explanation_has_exactly_these_keys() -> None:
     found = told(signals(messages=[IMAGE]))
-    assert set(found) == {"route", "backend", "candidates", "cache", "rules", "signals"}
+    assert set(found) == {"route", "backend", "candidates", "choice", "cache", "rules", "signals"}
     assert all(set(each) == {"backend", "ok", "gate", "reason"} for each in found["candidates"])
     assert all(set(each) == {"name", "matched", "conditions"} for each in found["rules"])
     conditions = [condition for rule in found["rules"] for condition in rule["conditions"]]
     assert all(set(each) == {"signal", "wanted", "found", "ok"} for each in conditions)
-    assert set(NAMES) - {"header"} <= set(found["signals"])
+    assert set(NAMES) - {"header", "backend"} <= set(found["signals"])
 
 
 def test_the_rules_that_were_looked_at_end_with_the_first_match() -> None:

@@ -9,7 +9,7 @@ from router.request.images import without_images
 from router.request.signals import Signals
 from router.routing.decision import Candidate
 from router.routing.gates import GATES, drops_images, judge
-from tests.routing.sample import CHAT, IMAGE, TITLE, facts, signals, tools
+from tests.routing.sample import CHAT, IMAGE, OPEN, TITLE, Open, facts, signals, tools
 
 DROP = Route(name="r", to=["home"], old_images="drop")
 AUDIO = {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]}
@@ -155,3 +155,28 @@ def test_a_model_in_process_that_is_down_is_no_last_resort() -> None:
 
 def test_a_backend_that_was_not_asked_yet_is_a_candidate() -> None:
     assert one(signals(), up=None).ok
+
+
+def test_an_open_circuit_gives_way_to_a_backend_whose_is_closed() -> None:
+    judged = judge(("home", "cloud"), signals(), facts(home={"shut": OPEN}), None, False)
+    assert [(each.ok, each.gate, each.reason) for each in judged] == [
+        (False, "health", OPEN.reason),
+        (True, None, None),
+    ]
+
+
+def test_a_half_open_circuit_that_nobody_tries_lets_the_request_pass() -> None:
+    judged = judge(("home", "cloud"), signals(), facts(home={"shut": Open(None)}), None, False)
+    assert [each.ok for each in judged] == [True, True]
+
+
+def test_the_last_candidate_is_asked_though_its_circuit_is_open() -> None:
+    assert one(signals(), shut=OPEN).reason == f"{OPEN.reason}; asked all the same, as no other is left"
+    known = facts(home={"shut": OPEN}, cloud={"up": False}, eyes={"tools": False})
+    judged = judge(("home", "eyes", "cloud"), signals(tools=tools("bash")), known, None, False)
+    assert [(each.ok, each.gate) for each in judged] == [(True, None), (False, "tools"), (True, None)]
+
+
+def test_a_model_in_process_with_an_open_circuit_is_a_last_resort_and_one_that_is_down_is_not() -> None:
+    assert one(signals(), kind="gguf", shut=OPEN).ok
+    assert not one(signals(), kind="gguf", shut=OPEN, up=False).ok

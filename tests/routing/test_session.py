@@ -6,7 +6,7 @@ import pytest
 
 from router.routing.decision import Decision
 from router.routing.session import Sessions, prefer
-from tests.routing.sample import IMAGE, facts, plan, signals, tools
+from tests.routing.sample import IMAGE, OPEN, facts, plan, signals, tools
 
 LOOP = [{"role": "user", "content": "go on"}, {"role": "tool", "tool_call_id": "1", "content": "done"}]
 
@@ -66,6 +66,7 @@ def test_it_stays_where_the_route_itself_has_no_candidate_left() -> None:
         ([{"private": True, "to": "home"}], {}, {}),
         ([{"to": "eyes"}], {"messages": [*LOOP, IMAGE, LOOP[1]]}, {}),
         ([{"to": "home"}], {}, {"cloud": {"up": False}}),
+        ([{"to": "home"}], {}, {"cloud": {"shut": OPEN}}),
         ([{"to": "home"}], {"tools": tools("x")}, {"cloud": {"tools": False}}),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.routing.sample import CHAT, IMAGE, signals, tools
+from tests.routing.sample import CHAT, IMAGE, Still, facts, signals, tools
 
 MODELS = ("auto", "tofy", "world/a", "world/b", "gpt-4o")
 WORDS = ("translate", "deploy", "weather")
@@ -19,7 +19,9 @@ def one_or_more(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 numbers = st.sampled_from([0, 1, 2, "3", "< 2", "<= 3", "> 1", ">= 20", "1..3", "10..2k", "< 1k"])
 flags = st.booleans()
+states = st.sampled_from(["up", "down", "busy", "free", {"queue": "< 2"}, {"queue": 1, "up": True}, {"busy": False}])
 simple = {
+    "backend": st.dictionaries(st.sampled_from(["home", "cloud", "left-out"]), one_or_more(states), min_size=1),
     "model": one_or_more(st.sampled_from([*MODELS, "world/*", "*", "gpt*o", "*/a"])),
     "path": one_or_more(st.sampled_from([CHAT, "/v1/chat/*", "/v1/embeddings"])),
     "key": one_or_more(st.sampled_from(["ann", "bob", "a*", "*"])),
@@ -85,7 +87,7 @@ def requests(draw: st.DrawFn) -> Any:
         "tools": tools(*draw(st.lists(st.sampled_from(["bash", "edit", "b"]), max_size=3))),
         "response_format": draw(st.none() | st.just({"type": "json_object"})),
     }
-    return signals(
+    made = signals(
         messages=messages,
         path=draw(st.sampled_from([CHAT, "/v1/responses"])),
         headers=draw(st.dictionaries(st.sampled_from(["x-task", "x-team"]), st.sampled_from(["world", "we", ""]))),
@@ -93,3 +95,17 @@ def requests(draw: st.DrawFn) -> Any:
         at=datetime(2026, 11, 16) + timedelta(minutes=draw(st.integers(0, 10_079))),
         **body,
     )
+    if draw(flags):
+        made.backend = draw(backends())
+    return made
+
+
+@st.composite
+def backends(draw: st.DrawFn) -> dict[str, Any]:
+    """Facts of two backends in some state."""
+    known = facts()
+    for name in ("home", "cloud"):
+        known[name].up = draw(st.none() | flags)
+        if draw(flags):
+            known[name].load = Still(draw(st.none() | st.just(1)), draw(st.integers(0, 1)), draw(st.integers(0, 3)))
+    return known

@@ -147,6 +147,10 @@ BACKEND = {"version": 1, "backends": {"a": {"url": "http://x"}}}
         {**BACKEND, "routes": [{"to": "a", "when": {"any": {"image": True}}}]},
         {**BACKEND, "routes": [{"to": "a", "when": {"not": [{"time": "at night"}]}}]},
         {**BACKEND, "routes": [{"to": []}]},
+        {**BACKEND, "routes": [{"to": {"backend": "a", "weigth": 3}}]},
+        {**BACKEND, "routes": [{"to": ["a", {"weight": 3}]}]},
+        {**BACKEND, "routes": [{"to": "a", "choice": "fastest"}]},
+        {**BACKEND, "tests": [{"name": "t", "request": {}, "expect": {}, "given": {"a": "gone"}}]},
         {"version": 1, "backends": {"a": {"kind": "world", "checkpoint": "c"}}},
         {"version": 1, "backends": {"a": {"kind": "world", "decoder": "d"}}},
         {"version": 1, "backends": {"a": {"kind": "world", "conditioning": "numbers"}}},
@@ -171,6 +175,9 @@ def test_an_editor_underlines_a_fault(wrong):
             "backends": {"a": {"kind": "world"}, "b": {"kind": "world", "checkpoint": "c", "vocabulary": "v"}},
         },
         {"version": 1, "backends": {"a": {"url": "http://x", "queue_wait": "500ms", "timeouts": {"idle": 3}}}},
+        {**BACKEND, "routes": [{"to": {"backend": "a", "wait": "5s"}, "choice": "sticky"}]},
+        {**BACKEND, "routes": [{"to": ["a", {"backend": "b", "weight": "${W}", "wait": 5}]}]},
+        {**BACKEND, "tests": [{"name": "t", "request": {}, "expect": {}, "given": {"a": "down", "b": {"queue": 3}}}]},
     ],
 )
 def test_an_editor_leaves_alone_what_is_fine(fine):
@@ -190,8 +197,16 @@ VALUES = {
     "language": ["python", ["rust", "go"]],
     "text": ["refactor|rename", ["a", "b"]],
     "time": ["22:00..07:00", "mon..fri", "sat", "mon..fri 09:00..17:00", ["sat", "sun"]],
+    "backend": [{"a": "up"}, {"a": ["busy", "cold"], "b": {"queue": "< 3", "up": True}}, {"a": [{"queue": 0}, "free"]}],
 }
-WRONG = {"model": [True], "image": [1, "true"], "tokens": [-1, "much", True], "task": ["coding"], "time": ["night", 7]}
+WRONG = {
+    "backend": ["a", {"a": "upp"}, {"a": []}, {"a": {}}, {"a": {"queu": 1}}, {"a": {"queue": "few"}}, {"a": {"up": 1}}],
+    "model": [True],
+    "image": [1, "true"],
+    "tokens": [-1, "much", True],
+    "task": ["coding"],
+    "time": ["night", 7],
+}
 
 
 def compiled(signal, value):
@@ -221,7 +236,7 @@ def test_what_an_editor_refuses_in_a_condition_is_refused(signal, value):
 def test_the_schema_knows_exactly_the_signals_that_conditions_know():
     from router.routing.conditions import READERS
 
-    assert set(SIGNALS) == {*READERS, "header"}
+    assert set(SIGNALS) == {*READERS, "header", "backend"}
 
 
 def test_offline_rules_never_let_anything_out():
@@ -265,12 +280,14 @@ def used(value, place=(), root=None, found=None):
 
 def test_the_manual_shows_every_option_of_the_schema():
     from router.config.schema import Cache, Case, Expect, Power, Price, Route, Rules, Similar, Timeouts
+    from router.config.states import Given
+    from router.config.target import Target
 
     shown = used(data("reference"))
     common = (
         set(options(KINDS["http"])) & set(options(KINDS["litellm"])) & set(options(KINDS["gguf"])) - {"kind", "model"}
     )
-    for model in (Rules, Timeouts, Price, Power, Route, Cache, Similar, Case, Expect, *KINDS.values()):
+    for model in (Rules, Timeouts, Price, Power, Route, Target, Cache, Similar, Case, Given, Expect, *KINDS.values()):
         missing = {option for option in options(model) if (model, option) not in shown}
         if model in KINDS.values():
             missing -= {option for option in common if any((kind, option) in shown for kind in KINDS.values())}

@@ -1,0 +1,1 @@
+"""Asking the candidates: in what order and how often, when an answer counts, and what a failure means."""

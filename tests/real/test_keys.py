@@ -1,0 +1,257 @@
+"""Client keys and the admin key, at a proxy that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.prometheus import prometheus
+from tests.signalbox import Signalbox, ask, post, signalbox
+from tests.upstream import Request, Upstream, respond, upstream
+
+CHAT = "/v1/chat/completions"
+ADMIN = "the-key-of-the-admin"
+RULES = """
+version: 1
+backends:
+  first: {{url: "{first}", model: one}}
+  second: {{url: "{second}", model: two}}
+routes:
+  - {{name: code, when: {{model: code}}, to: [first, second]}}
+  - {{name: rest, to: second}}
+{keys}
+"""
+KEYS = """
+keys:
+  limited: {key: "${LIMITED}", backends: first}
+  routed: {key: "${ROUTED}", routes: rest}
+  old: {key: "${OLD}", expires: 2020-01-01}
+  homely: {key: "${HOMELY}", private: true}
+"""
+SAID = {name: f"the-key-that-is-{name.lower()}" for name in ("LIMITED", "ROUTED", "OLD", "HOMELY")}
+
+
+@pytest.fixture(scope="module")
+def second() -> Iterator[Upstream]:
+    with upstream() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def rules(server: Upstream, second: Upstream) -> str:
+    return RULES.format(first=server.url, second=second.url, keys=KEYS)
+
+
+@pytest.fixture(scope="module")
+def proxy(rules: str) -> Iterator[Signalbox]:
+    with signalbox(rules, SIGNALBOX_KEYS="free:the-key-that-is-free", **SAID) as running:
+        yield running
+
+
+def cli(proxy: Signalbox, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "router.cli", *words]
+    env = {**os.environ, "SIGNALBOX_DATA_DIR": str(proxy.rules.parent), **environment}
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+
+
+def chat(proxy: Signalbox, key: str = "", model: str = "code", **headers: str) -> tuple[int, dict[str, str], Any]:
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}]}).encode()
+    told = {"authorization": f"Bearer {key}"} if key else {}
+    status, answered, content = post(proxy, CHAT, body, **told, **headers)
+    return status, answered, json.loads(content)
+
+
+def until(done: Any, patience: float = 5) -> float:
+    """Seconds until it holds, for a while without an exception."""
+    began = time.monotonic()
+    while not done():
+        assert time.monotonic() - began < patience, "it took too long"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def test_keys_made_and_revoked_while_it_runs_count_for_all_workers_within_seconds(
+    server: Upstream, second: Upstream
+) -> None:
+    with signalbox(RULES.format(first=server.url, second=second.url, keys=""), "--workers", "2") as proxy:
+        assert {chat(proxy)[0] for _ in range(20)} == {200}, "on loopback none is needed while there is none"
+        key = cli(proxy, "keys", "new", "laptop").stdout.strip()
+        until(lambda: {chat(proxy)[0] for _ in range(20)} == {401})
+        assert {chat(proxy, key)[0] for _ in range(20)} == {200}
+        assert {chat(proxy, **{"x-api-key": key})[0] for _ in range(20)} == {200}
+        status, _, answer = chat(proxy, key[:-2])
+        assert (status, answer["error"]["code"]) == (401, "invalid_api_key")
+        assert "not whole" in answer["error"]["message"] and key[:-2] not in json.dumps(answer)
+        until(lambda: json.loads(cli(proxy, "keys", "list", "--json").stdout)["keys"][0]["last_used"], 10)
+        assert cli(proxy, "keys", "revoke", "laptop").returncode == 0
+        until(lambda: {chat(proxy, key)[0] for _ in range(20)} == {401})
+        assert chat(proxy)[0] == 401, "the last key revoked does not open the door"
+        cli(proxy, "keys", "revoke", "--forget", "laptop")
+        until(lambda: {chat(proxy)[0] for _ in range(20)} == {200})
+        assert key not in proxy.log.read_text()
+
+
+def test_a_key_for_one_backend_gets_no_other_neither_by_name_nor_by_fallback(
+    proxy: Signalbox, server: Upstream, second: Upstream
+) -> None:
+    key = SAID["LIMITED"]
+    assert chat(proxy, key)[1]["x-signalbox-backend"] == "first"
+    second.requests.clear()
+    for model in ("second", "auto"):
+        status, _, answer = chat(proxy, key, model)
+        assert (status, answer["error"]["code"], answer["error"]["type"]) == (
+            403,
+            "key_not_allowed",
+            "permission_error",
+        )
+        assert 'second: is not for the key "limited", which is for backend first only' in answer["error"]["message"]
+    server.status = 503
+    try:
+        assert chat(proxy, "the-key-that-is-free")[1]["x-signalbox-backend"] == "second"
+        second.requests.clear()
+        assert chat(proxy, key)[0] == 503
+        assert second.asked == []
+    finally:
+        server.status = 200
+
+
+def test_a_key_for_one_route_gets_no_other_and_no_backend_of_its_own_choice(proxy: Signalbox) -> None:
+    key = SAID["ROUTED"]
+    assert chat(proxy, key, "auto")[1]["x-signalbox-route"] == "rest"
+    assert chat(proxy, key, "second")[0] == 200, "a backend that the route lists may be named"
+    for model in ("code", "first"):
+        assert chat(proxy, key, model)[0] == 403
+    status, _, answer = ask(proxy, "GET", "/v1/files/1", headers={"authorization": f"Bearer {key}"})
+    assert status != 403, answer  # a path that is only relayed is decided like all others
+
+
+def test_an_expired_key_opens_nothing(proxy: Signalbox) -> None:
+    status, _, answer = chat(proxy, SAID["OLD"])
+    assert (status, answer["error"]["message"]) == (401, 'the client key "old" has expired')
+
+
+def test_models_are_those_that_the_key_may_use(proxy: Signalbox) -> None:
+    def names(key: str) -> set[str]:
+        answer = ask(proxy, "GET", "/v1/models", headers={"x-api-key": key})[2]
+        return {entry["id"] for entry in json.loads(answer)["data"]}
+
+    assert names("the-key-that-is-free") == names(SAID["HOMELY"]) == {"auto", "first", "second"}
+    assert names(SAID["LIMITED"]) == {"auto", "first"}
+    headers = {"x-api-key": SAID["LIMITED"]}
+    assert ask(proxy, "GET", "/v1/models/second", headers=headers)[0] == 404
+
+
+def test_explain_over_http_knows_the_key(proxy: Signalbox) -> None:
+    question = {"key": "limited", "body": {"model": "second", "messages": []}}
+    headers = {"authorization": "Bearer the-key-that-is-free", "content-type": "application/json"}
+    told = json.loads(ask(proxy, "POST", "/api/explain", json.dumps(question).encode(), headers)[2])
+    assert (told["backend"], told["candidates"][0]["gate"]) == (None, "key")
+
+
+def test_a_key_in_the_rules_counts_as_soon_as_they_are_saved(server: Upstream, second: Upstream) -> None:
+    plain = RULES.format(first=server.url, second=second.url, keys="")
+    with signalbox(plain) as proxy:
+        assert chat(proxy)[0] == 200
+        made = cli(proxy, "keys", "new", "--yaml", "saved", "--backend", "first")
+        key = made.stderr[made.stderr.index("sk-sb-") :].split()[0]
+        proxy.rules.write_text(plain + made.stdout)
+        until(lambda: chat(proxy)[0] == 401, 10)
+        assert chat(proxy, key)[1]["x-signalbox-backend"] == "first"
+        assert chat(proxy, key, "second")[0] == 403
+        proxy.rules.write_text(plain)
+        until(lambda: chat(proxy)[0] == 200, 10)
+
+
+PAGES = ["/metrics", "/api/cache", "/docs", "/openapi.json"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_on_loopback_the_pages_are_as_open_as_the_doors(path: str, proxy: Signalbox) -> None:
+    assert proxy.get(path)[0] == 401
+    for key, status in (("the-key-that-is-free", 200), (SAID["LIMITED"], 401), ("nobodys", 401)):
+        assert ask(proxy, "GET", path, headers={"authorization": f"Bearer {key}"})[0] == status
+        password = base64.b64encode(f":{key}".encode()).decode()
+        assert ask(proxy, "GET", path, headers={"authorization": f"Basic {password}"})[0] == status
+
+
+@pytest.fixture(scope="module")
+def reachable(rules: str) -> Iterator[Signalbox]:
+    """Listens on all addresses, with an admin key."""
+    settings = {"SIGNALBOX_KEYS": "free:the-key-that-is-free", "SIGNALBOX_ADMIN_KEY": ADMIN, **SAID}
+    with signalbox(rules, "--host", "0.0.0.0", **settings) as running:
+        yield running
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_pages_have_a_key_of_their_own(path: str, reachable: Signalbox) -> None:
+    status, headers, _ = ask(reachable, "GET", path)
+    assert status == 401 and "Basic" in headers["www-authenticate"]
+    for key in ("the-key-that-is-free", ADMIN[:-1], "", ADMIN + "x"):
+        assert ask(reachable, "GET", path, headers={"authorization": f"Bearer {key}"})[0] == 401
+    password = base64.b64encode(f"me:{ADMIN}".encode()).decode()
+    for headers in (
+        {"authorization": f"Bearer {ADMIN}"},
+        {"authorization": f"basic {password}"},
+        {"x-api-key": ADMIN},
+    ):
+        assert ask(reachable, "GET", path, headers=headers)[0] == 200
+    assert ask(reachable, "GET", path, headers={"authorization": "Basic %%%"})[0] == 401
+
+
+def test_the_admin_key_opens_no_door_to_a_model(reachable: Signalbox) -> None:
+    assert chat(reachable, ADMIN)[0] == 401
+    assert ask(reachable, "DELETE", "/api/cache", headers={"authorization": "Bearer the-key-that-is-free"})[0] == 401
+
+
+def test_commands_that_talk_to_a_proxy_send_the_admin_key(reachable: Signalbox) -> None:
+    told = {"SIGNALBOX_PORT": str(reachable.port), "SIGNALBOX_KEYS": "free:the-key-that-is-free"}
+    assert "401" in cli(reachable, "cache", "stats", **told).stderr
+    assert "memory" in cli(reachable, "cache", "stats", SIGNALBOX_ADMIN_KEY=ADMIN, **told).stdout
+
+
+def test_commands_follow_no_redirect_with_the_admin_key(reachable: Signalbox) -> None:
+    with upstream() as thief, upstream() as other:
+
+        async def redirect(request: Request, writer: asyncio.StreamWriter) -> None:
+            respond(writer, 302, {}, f"location: {thief.url}/take\r\n")
+
+        other.play = redirect
+        told = cli(reachable, "cache", "stats", "--proxy", other.url, SIGNALBOX_ADMIN_KEY=ADMIN)
+        assert told.returncode == 1 and "302" in told.stderr
+        assert other.requests[0].headers["authorization"] == f"Bearer {ADMIN}"
+        assert thief.requests == []
+
+
+def test_prometheus_scrapes_with_the_admin_key(reachable: Signalbox) -> None:
+    with prometheus(reachable, key=ADMIN) as server:
+        server.wait('up{job="signalbox"}', 1)
+
+
+def test_where_others_can_reach_it_and_there_is_no_admin_key_the_pages_are_closed(rules: str) -> None:
+    settings = {"SIGNALBOX_KEYS": "free:the-key-that-is-free", **SAID}
+    with signalbox(rules, "--host", "0.0.0.0", **settings) as proxy:
+        for path in PAGES:
+            status, answer = ask(proxy, "GET", path, headers={"authorization": "Bearer the-key-that-is-free"})[::2]
+            assert status == 403 and b"SIGNALBOX_ADMIN_KEY" in answer
+        assert proxy.get("/health") == (200, "ok")
+        proxy.rules.write_text("version: 1\nroutes: [{to: nobody}]\n")
+        until(lambda: json.loads(proxy.get("/ready")[1])["config_valid"] is False, 10)
+        assert json.loads(proxy.get("/ready")[1])["config_error"] is None, "names are for those who may know them"
+
+
+def test_a_key_of_the_ledger_is_enough_to_listen_where_others_can_reach_it(server: Upstream, second: Upstream) -> None:
+    with signalbox(RULES.format(first=server.url, second=second.url, keys="")) as before:
+        key = cli(before, "keys", "new", "me").stdout.strip()
+        folder = str(before.rules.parent)
+        rules = before.rules.read_text()
+        with signalbox(rules, "--host", "0.0.0.0", SIGNALBOX_DATA_DIR=folder) as proxy:
+            assert (chat(proxy)[0], chat(proxy, key)[0]) == (401, 200)
