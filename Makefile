@@ -18,7 +18,7 @@ COMPILING = kill -0 $$(cat $(VENV)/llama.pid 2>/dev/null) 2>/dev/null
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF
 export CMAKE_ARGS
 
-.PHONY: run test test-image lint servers bench bench-cache bench-world eval-task eval-world train-world test-training test-phoenix llama llama-meanwhile otel install clean help
+.PHONY: run test test-image lint servers bench bench-cache bench-faults bench-world eval-task eval-world train-world test-training test-phoenix llama llama-meanwhile otel install clean help
 
 run: install  ## install and serve; ARGS="--port 4001 --rules my.yaml" are passed on
 	@extras=" $$($(BIN)/signalbox extras $(ARGS) | tr '\n' ' ')"; \
@@ -95,6 +95,14 @@ bench: $(VENV)/.dev servers  ## side by side with nginx and LiteLLM, then cache 
 
 bench-cache: $(VENV)/.dev servers  ## what a cached answer costs, from memory and from Redis
 	@$(BIN)/python -m bench.cache $(ARGS)
+
+bench-faults: $(VENV)/.faults  ## kills, leaves, slow streams, bad inputs, ten minutes of all at once; half an hour
+	@$(BIN)/python -m bench.faults $(ARGS)
+
+$(VENV)/.faults: $(VENV)/.dev
+	@echo "Installing what looks for bad inputs"
+	@$(PIP) --editable '.[faults]'
+	@touch $@
 
 eval-task: $(VENV)/.installed  ## how well the `task` signal does: confusion tables
 	@$(BIN)/python -m bench.eval_task

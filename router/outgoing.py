@@ -21,6 +21,7 @@ __all__ = ["hides_usage", "model_for", "prepare"]
 NOT_PASSED_ON = frozenset(
     b"host connection keep-alive proxy-connection proxy-authorization proxy-authenticate te trailer transfer-encoding "
     b"upgrade content-length expect accept-encoding authorization x-api-key api-key x-goog-api-key cookie "
+    b"x-auth-token x-access-token x-amz-security-token ocp-apim-subscription-key "
     b"openai-organization openai-project forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip origin "
     b"sec-fetch-mode sec-fetch-site sec-fetch-dest http2-settings".split()
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -46,6 +47,9 @@ DOORS = "The OpenAI-compatible API is under /v1: set a client's base URL to http
 KEEP_ALIVE = 75
 """Seconds an unused client connection is kept: longer than the pools of the usual clients (60 s and less) keep theirs,
 so that it is they who close."""
+HUNG = 30
+"""Seconds that a worker process may take to give a sign of life before it is replaced. uvicorn's 5 are few for one that
+starts on a busy machine: it would be replaced again and again before it has ever served."""
 
 
 def application(box: Box) -> FastAPI:
@@ -104,6 +108,7 @@ def create() -> FastAPI:
 def run(settings: Settings, rulebook: Rulebook) -> int:
     """Serve until SIGTERM or SIGINT; open streams then get the grace time. Returns the exit code."""
     _log(settings)
+    _open_many_files()
     several = settings.workers > 1
     box = Box(settings, rulebook)
     config = uvicorn.Config(
@@ -121,6 +126,7 @@ def run(settings: Settings, rulebook: Rulebook) -> int:
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, round(settings.grace)),
+        timeout_worker_healthcheck=HUNG,
         backlog=2048,
     )
     # uvicorn raises the signal again once it has shut down; a proxy that was asked to stop and did ends with 0.
@@ -129,7 +135,7 @@ def run(settings: Settings, rulebook: Rulebook) -> int:
     if several:
         with TemporaryDirectory(prefix="signalbox-") as folder:
             os.environ[FOLDER] = folder
-            Multiprocess(config, sockets=[config.bind_socket()]).run()
+            _Workers(config, sockets=[config.bind_socket()]).run()
         return 0
     server = _Server(config, box)
     try:
@@ -138,6 +144,16 @@ def run(settings: Settings, rulebook: Rulebook) -> int:
         if not server.started:
             log.error("could not listen on %s port %d; --port chooses another", settings.host, settings.port)
     return 0 if server.started else 3
+
+
+class _Workers(Multiprocess):
+    """Takes no connection any more once it is told to stop: its backlog is emptied by nobody then, and a client would
+    wait in it for as long as others are served."""
+
+    def terminate_all(self) -> None:
+        for listening in self.sockets:
+            listening.close()
+        super().terminate_all()
 
 
 class _Server(uvicorn.Server):
@@ -174,6 +190,16 @@ async def _fault(request: Request, _: Exception) -> Response:
 def _shaped(refusal: Refusal, extra: Any = None) -> Response:
     headers, body = shape(refusal)
     return Response(body, refusal.status, {**{k.decode(): v.decode() for k, v in headers}, **(extra or {})})
+
+
+def _open_many_files() -> None:
+    """As many as the system allows: each connection is one, and the usual 1,024 are few."""
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(ValueError, OSError):  # macOS tells a limit that it does not take
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _log(settings: Settings) -> None:

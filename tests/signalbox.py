@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -55,9 +56,13 @@ class Signalbox:
 
     def wait_ready(self, patience: float = 30) -> None:
         """Until a backend can serve."""
-        until = time.monotonic() + patience
-        while self.get("/ready")[0] != 200:
-            assert time.monotonic() < until, self.get("/ready")[1] + self.log.read_text()
+        until, said = time.monotonic() + patience, ""
+        while True:
+            with contextlib.suppress(OSError):  # a machine that is busy
+                status, said = self.get("/ready")
+                if status == 200:
+                    return
+            assert time.monotonic() < until, said + self.log.read_text()
             time.sleep(0.02)
 
 
@@ -95,10 +100,15 @@ def open_stream(proxy: Signalbox) -> Iterator[http.client.HTTPResponse]:
 
 @contextmanager
 def signalbox(
-    rules: str, *arguments: str, ready: bool = True, under: tuple[str, ...] = (), **environment: str
+    rules: str,
+    *arguments: str,
+    ready: bool = True,
+    under: tuple[str, ...] = (),
+    program: str = "router.cli",
+    **environment: str,
 ) -> Iterator[Signalbox]:
     """Started with these rules, `under` another program if there is to be one, and ended with SIGTERM; its log must
-    hold no traceback."""
+    hold no traceback. `program`: the module that is run."""
     with tempfile.TemporaryDirectory() as folder:
         path, log, port = Path(folder, "rules.yaml"), Path(folder, "log"), free_port()
         path.write_text(rules)
@@ -106,7 +116,7 @@ def signalbox(
             *under,
             sys.executable,
             "-m",
-            "router.cli",
+            program,
             "serve",
             "--rules",
             str(path),

@@ -57,9 +57,10 @@ class Bills:
         if record.unpriced and record.tokens is None:
             self._bill(record, NONE)
 
-    def estimated(self, record: Record, prompt: int, text: str) -> None:
-        """Settle a record whose backend told no usage: the prompt's estimated tokens, and what was written."""
-        record.tokens = Tokens(prompt, estimate(text), estimated=True)
+    def estimated(self, record: Record, prompt: int, text: str, share: float = 1.0) -> None:
+        """Settle a record whose backend told no usage: the prompt's estimated tokens, and what was written; `text` is
+        that share of it."""
+        record.tokens = Tokens(prompt, round(estimate(text) / share), estimated=True)
         self._bill(record, record.tokens)
 
     def _bill(self, record: Record, tokens: Tokens) -> None:
@@ -145,5 +146,4 @@ class Meter:
         record = self.record
         if record.tokens is not None or record.status != 200 or record.path not in GENERATING:
             return
-        text = written(body)
-        self._bills.estimated(record, self._prompt(), text if share == 1.0 else text * max(1, round(1 / share)))
+        self._bills.estimated(record, self._prompt(), written(body), share)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from router.accounts.ledger import NANO
 from router.accounts.periods import end
@@ -15,6 +16,7 @@ from router.request.spent import UNSPENT, Spent
 
 __all__ = ["Line", "Purse"]
 
+MOST_REMEMBERED = 10_000
 _CALLED = {"day": "today", "week": "this week", "month": "this month"}
 
 
@@ -35,13 +37,25 @@ class Line:
     @property
     def percent(self) -> int:
         """Whole per cent that are spent, rounded down; of a budget of nothing, 100."""
-        share = int(self.spent * 100 / self.budget) if self.budget else 100
-        return max(100, share) if self.spent >= self.budget else min(99, share)
+        return _percent(self.spent, self.budget)
 
     @property
     def left(self) -> float:
         """Never below 0."""
         return max(0.0, self.budget - self.spent)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; `key` is null for the budget of all requests together."""
+        return {
+            "key": self.key,
+            "period": self.period,
+            "budget_usd": self.budget,
+            "spent_usd": self.spent,
+            "left_usd": self.left,
+            "percent": self.percent,
+            "soft_percent": self.soft,
+            "until": self.until.isoformat(),
+        }
 
     def __str__(self) -> str:
         whose = "all requests together" if self.key is None else f'key "{self.key}"' if self.key else "no key"
@@ -51,61 +65,81 @@ class Line:
         )
 
 
+class _Mark(NamedTuple):
+    """One budget that holds for a key, before it is asked how far it is spent."""
+
+    key: str | None
+    period: Period
+    budget: float
+    soft: float | None
+
+
 class Purse:
     """What a client key may still spend, by the budgets of one set of rules."""
 
     def __init__(self, budgets: Budgets | None, tally: Tally):
         self._budgets = budgets
         self._tally = tally
-        self.periods = tuple(period for period in PERIODS if any(self._has(period)))
+        said = (budgets.total, *budgets.keys.values()) if budgets is not None else ()
+        self.periods = tuple(
+            period for period in PERIODS if any(each is not None and getattr(each, period) is not None for each in said)
+        )
+        self._marks: dict[str, tuple[_Mark, ...]] = {}
 
     def spent(self, key: str | None) -> Spent:
-        """For the signal and the gate."""
-        lines = list(self._of(key or "", None))
-        if not lines:
+        """For the signal and the gate: of the budget that is spent furthest."""
+        alias = key or ""
+        marks = self._marks.get(alias)
+        if marks is None:
+            marks = (*self._of_total(), *self._of_key(alias))
+            if len(self._marks) < MOST_REMEMBERED:
+                self._marks[alias] = marks
+        furthest, percent, soft = None, 0, False
+        for mark in marks:
+            share = _percent(self._spent(mark), mark.budget)
+            soft = soft or (mark.soft is not None and share >= mark.soft)
+            if furthest is None or share > percent:
+                furthest, percent = mark, share
+        if furthest is None:
             return UNSPENT
-        most = max(lines, key=lambda line: line.percent)
-        soft = any(line.soft is not None and line.percent >= line.soft for line in lines)
-        return Spent(most.percent, soft, str(most) if most.percent >= 100 else None)
+        return Spent(percent, soft, str(self._line(furthest)) if percent >= 100 else None)
 
     def lines(self) -> Iterator[Line]:
         """Each budget: the total's, those of keys by name, those of keys that have spent by a `*`."""
-        if self._budgets is None:
-            return
-        yield from self._of_total(None)
-        named = [key for key in self._budgets.keys if "*" not in key]
+        yield from map(self._line, self._of_total())
+        named = [key for key in self._budgets.keys if "*" not in key] if self._budgets is not None else []
         seen = sorted({key for period in self.periods for key in self._tally.keys(period)} - set(named))
         for key in (*named, *seen):
-            yield from self._of_key(key, None)
+            yield from map(self._line, self._of_key(key))
 
-    def _of(self, key: str, now: datetime | None) -> Iterator[Line]:
-        if self._budgets is not None:
-            yield from self._of_total(now)
-            yield from self._of_key(key, now)
+    def _of_total(self) -> Iterator[_Mark]:
+        if self._budgets is not None and self._budgets.total is not None:
+            yield from _marks(self._budgets.total, None)
 
-    def _of_total(self, now: datetime | None) -> Iterator[Line]:
-        assert self._budgets is not None
-        if self._budgets.total is not None:
-            yield from self._drawn(self._budgets.total, None, now)
-
-    def _of_key(self, key: str, now: datetime | None) -> Iterator[Line]:
-        assert self._budgets is not None
-        budget = chosen(self._budgets.keys, key)
+    def _of_key(self, key: str) -> Iterator[_Mark]:
+        budget = chosen(self._budgets.keys, key) if self._budgets is not None else None
         if budget is not None:
-            yield from self._drawn(budget, key, now)
+            yield from _marks(budget, key)
 
-    def _drawn(self, budget: Budget, key: str | None, now: datetime | None) -> Iterator[Line]:
-        now = datetime.now().astimezone() if now is None else now
-        for period in PERIODS:
-            usd: float | None = getattr(budget, period)
-            if usd is not None:
-                spent = self._tally.spent(period, ALL if key is None else key) / NANO
-                yield Line(key, period, usd, spent, budget.soft, end(period, now))
+    def _spent(self, mark: _Mark) -> float:
+        return self._tally.spent(mark.period, ALL if mark.key is None else mark.key) / NANO
 
-    def _has(self, period: Period) -> Iterator[bool]:
-        if self._budgets is not None:
-            for budget in (self._budgets.total, *self._budgets.keys.values()):
-                yield budget is not None and getattr(budget, period) is not None
+    def _line(self, mark: _Mark) -> Line:
+        until = end(mark.period, datetime.now().astimezone())
+        return Line(mark.key, mark.period, mark.budget, self._spent(mark), mark.soft, until)
+
+
+def _marks(budget: Budget, key: str | None) -> Iterator[_Mark]:
+    for period in PERIODS:
+        usd: float | None = getattr(budget, period)
+        if usd is not None:
+            yield _Mark(key, period, usd, budget.soft)
+
+
+def _percent(spent: float, budget: float) -> int:
+    """Whole, rounded down; 100 as soon as it is spent and not before."""
+    share = int(spent * 100 / budget) if budget else 100
+    return max(100, share) if spent >= budget else min(99, share)
 
 
 def _dollars(usd: float) -> str:

@@ -52,9 +52,9 @@ LONGEST = 1024
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-ACCEPTED = frozenset({b"x-api-key", b"api-key"})
-"""Those in which ours may come, beside `Authorization: Bearer`: Anthropic's, and Azure's. Google's belongs to an API
-that is not spoken here."""
+ACCEPTED = frozenset({b"authorization", b"x-api-key", b"api-key"})
+"""Headers in which a key of ours may come: OpenAI's, after `Bearer`, Anthropic's and Azure's. Google's belongs to an
+API that is not spoken here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,7 @@ class Keys:
         `api-key: KEY`; where several were sent, the first that is good. Raises Refusal (401)."""
         why = "a client key is needed: Authorization: Bearer KEY, or x-api-key"
         for name, value in headers:
-            shown = _presented(name, value)
-            if not shown:
+            if name not in ACCEPTED or not (shown := _presented(name, value)):
                 continue
             known = self.find(shown)
             if known is None:
@@ -126,10 +125,10 @@ class Keys:
 
 
 def _presented(name: bytes, value: bytes) -> bytes:
-    """The key in a header, b"" where there is none."""
+    """The key in a header of ACCEPTED, b"" where there is none."""
     if name == b"authorization":
         return value[7:].strip() if value[:7].lower() == b"bearer " else b""
-    return value.strip() if name in ACCEPTED else b""
+    return value.strip()
 
 
 def _bare(value: bytes) -> bytes:

@@ -130,6 +130,12 @@ async def _part(store: Store) -> CachePart:
     return CachePart(up=store.up, entries=stats.entries, bytes=stats.bytes, routes=routes)
 
 
+@admin.get("/api/budgets", summary="What is left of the budgets", dependencies=[Depends(for_admins)])
+async def budgets(box: TheBox) -> list[dict[str, Any]]:
+    """As `signalbox budget --json` prints it, and with what others who share the Redis have spent."""
+    return [line.as_dict() for line in box.turnstile.budgets()]
+
+
 @admin.post(
     "/api/explain",
     summary="Where a request would go, and why",

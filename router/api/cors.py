@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from router.config.known import is_loopback_host
 
 __all__ = ["EXPOSED", "Cors"]
 
@@ -30,3 +33,21 @@ class Cors:
                     (b"vary", b"origin"),
                 ]
         return []
+
+    def stranger(self, request: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """The origin of a web page from elsewhere that nobody has allowed to call; None for all other callers.
+
+        A browser lets any page send a request to this machine, and only keeps the answer from it: without keys, a page
+        could spend what the backends' keys buy, and one whose name leads here (DNS rebinding) read the answer as well.
+        """
+        for name, value in request:
+            if name == b"origin" and value.startswith((b"http://", b"https://")):
+                origin = value.decode("latin-1")
+                if "*" in self.origins or origin in self.origins:
+                    return None
+                try:
+                    host = urlsplit(origin).hostname or ""
+                except ValueError:
+                    return origin
+                return None if is_loopback_host(host) else origin
+        return None

@@ -16,6 +16,7 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
+from router.api.cors import Cors
 from router.box import Box
 from router.config.known import is_loopback_host
 from router.refusal import Refusal
@@ -40,6 +41,8 @@ def for_admins(request: Request, box: TheBox) -> None:
     """Raises HTTPException (401, 403) for all others."""
     if is_admin(box, request.scope["headers"]):
         return
+    if box.settings.admin_key is None and is_here(box) and not box.keyring.keys:
+        raise HTTPException(403, "web pages from elsewhere may not look at this one")
     if box.settings.admin_key is None and not is_here(box):
         raise HTTPException(403, "this page is closed: on an address that others can reach, set SIGNALBOX_ADMIN_KEY")
     whose = "the admin key (SIGNALBOX_ADMIN_KEY)" if box.settings.admin_key is not None else "a client key"
@@ -59,7 +62,7 @@ def is_admin(box: Box, headers: RawHeaders) -> bool:
         digest = hashlib.sha256(admin_key.get_secret_value().encode()).digest()
         return any(hmac.compare_digest(hashlib.sha256(key).digest(), digest) for key in shown)
     if not is_here(box) or not keys:
-        return is_here(box)
+        return is_here(box) and Cors(box.settings.cors_origins).stranger(headers) is None
     try:
         return keys.admit([(b"x-api-key", key) for key in shown]).grant is None
     except Refusal:

@@ -44,8 +44,13 @@ def canonical(path: str) -> str | None:
             break
     else:
         versioned = False
-    if not parts or any(unquote(part) in (".", "..") for part in parts):
+    if not parts or any(_climbs(part) for part in parts):
         return None
     if not versioned and parts[0] not in _BARE:
         return None
     return "/v1/" + "/".join(parts)
+
+
+def _climbs(part: str) -> bool:
+    """A backend that resolves escapes would leave its base path: `..`, and `..%2F..` in one part."""
+    return any(step in (".", "..") for step in unquote(part).replace("\\", "/").split("/"))

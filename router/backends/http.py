@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from router.backends.contract import Answer, Backend, BackendError, Call
 from router.backends.probe import Prober
 from router.backends.scrub import Scrubber
+from router.backends.servers.interview import NOT_NOW
 from router.backends.slots import Slots
 from router.config.facts import Facts
 from router.config.schema import HttpBackend as Spec
@@ -103,7 +104,9 @@ class HttpBackend(Backend):
         except BaseException:
             slots.give_back()
             raise
-        if self.facts.up is not True:
+        if response.status in NOT_NOW:
+            self.prober.suspected()
+        elif self.facts.up is not True:
             self.prober.reached()
         if response.status in REDIRECTS:
             response.abort()

@@ -35,7 +35,8 @@ IDLE, IDLE_DOWN = 600.0, 60.0
 """Seconds without a request for it, after which one that is there, or one that is down, is asked less often."""
 SLOWER = 4
 """So much less often one that is there is asked then."""
-ASK_DOWN_IDLE = 30.0
+DOWN_HERE, DOWN_ELSEWHERE = 10.0, 30.0
+"""Seconds between two questions to one that is down and not wanted."""
 
 
 class Prober:
@@ -67,6 +68,8 @@ class Prober:
         """Nothing has been learned since it came back."""
         self._down_for = 0
         """Times it was asked in a row, and was down."""
+        self._doubted = False
+        """Requests have failed since it was asked."""
         self._hurry = asyncio.Event()
         """Set when it is to be looked after soon."""
         self._task: asyncio.Task[None] | None = None
@@ -98,7 +101,8 @@ class Prober:
             self._hurry.set()
 
     def suspected(self) -> None:
-        """Requests fail: see whether it is still there."""
+        """Requests fail: see whether it is still there, and what it says now."""
+        self._doubted = True
         self._hurry.set()
 
     def _turn(self, up: bool, fault: str | None) -> None:
@@ -118,7 +122,9 @@ class Prober:
         asked = 0.0
         while True:
             again = ASK_AGAIN * (SLOWER if loop.time() - self.used > IDLE else 1)
-            if self.facts.up is not True or (loop.time() - asked > again and not self._server.busy):
+            due = self._doubted or loop.time() - asked > again
+            if self.facts.up is not True or (due and not self._server.busy):
+                self._doubted = False
                 await self.ask()
                 asked = loop.time()
             else:
@@ -133,7 +139,9 @@ class Prober:
             if self._hurry.is_set():
                 await asyncio.sleep(ASK_DOWN_FIRST * random.uniform(0.8, 1.2))
             return
-        longest = ASK_DOWN_IDLE if unused > IDLE_DOWN else ASK_DOWN
+        longest = ASK_DOWN
+        if unused > IDLE_DOWN:
+            longest = DOWN_HERE if self.facts.private else DOWN_ELSEWHERE
         length = min(ASK_DOWN_FIRST * 1.5 ** min(self._down_for, 30), longest)
         self._down_for += 1
         if length <= ASK_DOWN:

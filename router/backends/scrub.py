@@ -35,9 +35,10 @@ class Scrubber:
     def headers(self, headers: RawHeaders) -> RawHeaders:
         """Of an answer."""
         together = b"\0".join([value for _, value in headers])
-        if not any(secret in together for secret in self._all):
-            return headers
-        return [(name, _without(value, self._all)) for name, value in headers]
+        for secret in self._all:
+            if secret in together:
+                return [(name, _without(value, self._all)) for name, value in headers]
+        return headers
 
     def whole(self, body: bytes, status: int) -> bytes:
         """A body that is all here."""

@@ -10,7 +10,6 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from router.accounts.budgets import Line, Purse
 from router.accounts.ledger import FILE, data_dir
@@ -48,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     lines = list(purse.lines())
     if args.json:
-        print(json.dumps([as_dict(line) for line in lines]))
+        print(json.dumps([line.as_dict() for line in lines]))
     else:
         print(_table(lines) if lines else "The rules have no budgets.")
     return 0
@@ -72,20 +71,6 @@ def assumed(rules: Rules, percent: int) -> Callable[[str | None], Spent]:
     over = f"the budget is spent ({percent} %)" if percent >= 100 else None
     told = Spent(percent, bool(marks) and percent >= min(marks), over)
     return lambda key: told
-
-
-def as_dict(line: Line) -> dict[str, Any]:
-    """For JSON; `key` is null for the budget of all requests together."""
-    return {
-        "key": line.key,
-        "period": line.period,
-        "budget_usd": line.budget,
-        "spent_usd": line.spent,
-        "left_usd": line.left,
-        "percent": line.percent,
-        "soft_percent": line.soft,
-        "until": line.until.isoformat(),
-    }
 
 
 def _table(lines: list[Line]) -> str:

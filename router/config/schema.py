@@ -108,6 +108,12 @@ class Circuit(_Strict):
     pause: Annotated[Duration, Field(gt=0)] = Field(5.0, description="the first pause; each one in a row is longer")
     longest_pause: Annotated[Duration, Field(gt=0)] = Field(120.0, description="never longer, whatever it asks for")
 
+    @model_validator(mode="after")
+    def _pauses(self) -> Self:
+        if self.pause > self.longest_pause:
+            raise ValueError(f"`pause` is longer than `longest_pause`, which is {self.longest_pause:g} s")
+        return self
+
 
 class _Backend(_Strict):
     accepts: list[Modality] | None = Field(None, description="what the input may hold; default: text")
@@ -131,9 +137,7 @@ class _Backend(_Strict):
         "clouds, else not known",
     )
     power: Power | None = Field(None, description="electricity instead of a price, for a machine of your own")
-    parallel: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="requests at once; more wait in the queue; left out: the slots that the server tells"
-    )
+    parallel: Annotated[int, Field(ge=1)] | None = Field(None, description="requests at once; else as the server tells")
     queue: Annotated[int, Field(ge=0)] = Field(64, description="how many may wait; one more goes to the next candidate")
     queue_wait: Duration = Field(60.0, description="how long one may wait before it goes to the next candidate")
     circuit: Annotated[Circuit | Literal[False], BeforeValidator(lambda value: {} if value is True else value)] = Field(

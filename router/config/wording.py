@@ -75,8 +75,11 @@ _BOUNDS = {
 def problems(error: ValidationError, data: Any, secret: Set[Place]) -> list[Problem]:
     """One Problem for each fault, without lines: `place` leads to the key at fault, or to where one is missing."""
     found: list[Problem] = []
-    for detail in error.errors(include_url=False):
-        place = _place(detail["loc"], data, detail["type"])
+    placed = [(detail, _place(detail["loc"], data, detail["type"])) for detail in error.errors(include_url=False)]
+    within = {place[:-1] for _, place in placed if place}
+    for detail, place in placed:
+        if detail["type"] == "literal_error" and isinstance(detail["input"], dict) and place in within:
+            continue  # a mapping that may be one word instead, as `circuit: false`: what it holds is faulty
         second_branch = found and found[-1].place == place and detail["type"] != "missing"
         if not second_branch:  # of a union, such as `verify`: true, false or a path
             found.append(_problem(detail, place, data, secret))

@@ -63,6 +63,8 @@ class Admission:
         exchange.extra = [*exchange.extra, *headers(standings)]
         if any(each.wait for each in standings):
             record.ticket = None
+            if self.shared is not None:  # it may have let it in, and told so too late
+                self.shared.give_back(ticket, 0)
             raise _refusal(max(standings, key=lambda each: each.wait), record)
 
     def ended(self, ticket: Ticket, record: Record) -> None:

@@ -14,7 +14,7 @@ __all__ = ["Kind", "Limit", "Rates"]
 
 Kind = Literal["requests", "tokens", "parallel"]
 
-_UNITS = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
+_UNITS = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86400.0: "a day"}
 MOST_REMEMBERED = 10_000
 
 
@@ -33,7 +33,7 @@ class Limit:
 
     def __str__(self) -> str:
         what = f"{self.most:,} {self.kind}" if self.seconds else f"{self.most:,} requests at once"
-        time = f" a {_UNITS[self.seconds]}" if self.seconds else ""
+        time = f" {_UNITS[self.seconds]}" if self.seconds else ""
         return f"{what}{time} for {self.whose}"
 
 

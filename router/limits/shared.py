@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import orjson
@@ -24,6 +25,8 @@ LEASE = 10.0
 """Seconds after which the places of a process that has died are free again."""
 RENEWED = 3.0
 """Seconds between two renewals."""
+STEPS = 10
+"""Looks at what is owed, between two renewals."""
 AT_ONCE = 32
 """Of what is asked, in one script: it keeps Redis from all else for a millisecond or two."""
 MOST_WAITING = 5000
@@ -59,6 +62,8 @@ class SharedCounts(Guarded):
         self._flying: asyncio.Task[None] | None = None
         self._places: dict[str, Ticket] = {}
         """Tickets that hold a place among those at once."""
+        self._owed: deque[_Asked] = deque(maxlen=MOST_WAITING)
+        """Places that could not be given back; Redis would hold them until their leases end."""
         self._renewing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -93,12 +98,22 @@ class SharedCounts(Guarded):
             for limit, amount in zip(ticket.limits, ticket.amounts, strict=True)
             if limit.kind == "parallel" or (limit.kind == "tokens" and tokens != amount)
         )
-        if more and self.up and len(self._waiting) < MOST_WAITING:
-            self._ask(_Asked(BACK, ticket, 0.0, more))
+        if more:
+            asked = _Asked(BACK, ticket, 0.0, more)
+            if self.up and len(self._waiting) < MOST_WAITING:
+                self._ask(asked)
+            else:
+                self._owe(asked)
 
     async def run(self, script: str, keys: list[str], arguments: list[str]) -> Any:
         """A script's answer; None when there is none in time. Never on the path of a request."""
         return await self._within(lambda server: server.run(script, keys, arguments), None)
+
+    def _owe(self, asked: _Asked) -> None:
+        """Only places: to give them back twice is harmless, and it may have been done just before Redis went."""
+        places = tuple((limit.name, 0) for limit in asked.ticket.limits if not limit.seconds)
+        if places:
+            self._owed.append(_Asked(BACK, asked.ticket, 0.0, places))
 
     def _ask(self, asked: _Asked) -> None:
         self._waiting.append(asked)
@@ -111,7 +126,9 @@ class SharedCounts(Guarded):
             answers = await self._answers(batch) if batch and self.up else None
             for at, asked in enumerate(batch):
                 standings = None
-                if answers is not None and asked.what == TAKE:
+                if answers is None and asked.what == BACK:
+                    self._owe(asked)
+                elif answers is not None and asked.what == TAKE:
                     standings = self._taken(asked, answers[at])
                 _tell(asked, standings)
 
@@ -131,7 +148,9 @@ class SharedCounts(Guarded):
         ticket, numbers = asked.ticket, iter(answer[1:])
         triples = zip(ticket.limits, numbers, numbers, numbers, strict=True)
         standings = [Standing(limit, used, wait / 1000, reset / 1000) for limit, used, wait, reset in triples]
-        if not any(each.wait for each in standings):
+        if any(each.wait for each in standings):
+            ticket.asked_redis = False  # there is nothing to give back
+        else:
             ticket.shared_at = answer[0]
             has_place = any(not limit.seconds for limit in ticket.limits)
             if has_place and asked.told is not None and not asked.told.done():
@@ -156,11 +175,14 @@ class SharedCounts(Guarded):
         return answers
 
     async def _renew(self) -> None:
-        """Those who are still here keep their places."""
-        while True:
-            await asyncio.sleep(RENEWED)
-            for ticket in list(self._places.values())[:MOST_WAITING]:
-                self._ask(_Asked(RENEW, ticket, 0.0))
+        """Those who are still here keep their places, and what is owed is given back."""
+        for step in count(1):
+            await asyncio.sleep(RENEWED / STEPS)
+            while self.up and self._owed:
+                self._ask(self._owed.popleft())
+            if step % STEPS == 0:
+                for ticket in list(self._places.values())[:MOST_WAITING]:
+                    self._ask(_Asked(RENEW, ticket, 0.0))
 
 
 async def _in_time(asking: asyncio.Future[Any]) -> bool:

@@ -57,8 +57,9 @@ def judge(
     grant = signals.envelope.grant
     for name in names:
         about = facts[name]
-        rejection = _by_key(grant, settings, about) if grant is not None else None
-        rejection = rejection or _rejection(signals, about, settings, private, media)
+        rejection = None if grant is None else _by_key(grant, settings, about)
+        if rejection is None:
+            rejection = _rejection(signals, about, settings, private, media)
         if rejection is not None:
             judged.append(Candidate(name, False, *rejection))
         elif (about.up is False or about.shut is not None) and (why := unhealthy(about)) is not None:

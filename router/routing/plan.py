@@ -93,10 +93,12 @@ class Plan:
             candidates = route.chooser.arrange(candidates, signals, facts, told)
         if signals.purse is not None and signals.spent.soft:
             candidates = free_first(candidates, facts)
-        private = _has_private_key(signals)
-        if candidates == route.unhindered.candidates and not private:
+        grant = signals.envelope.grant
+        if grant is not None:
+            return route.decision(candidates, grant.private)
+        if candidates == route.unhindered.candidates:
             return route.unhindered
-        return route.decision(candidates, private)
+        return route.decision(candidates)
 
     def taken(self, decision: Decision) -> None:
         """A request goes as `decide` said."""
@@ -158,17 +160,13 @@ def compile_plan(rules: Rules) -> Plan:
 
 
 def _direct(backend: str, route: CompiledRoute | None, signals: Signals, facts: Mapping[str, Facts]) -> Decision:
-    key = _has_private_key(signals)
+    grant = signals.envelope.grant
+    key = grant is not None and grant.private
     if route is not None and backend in route.to:
         return route.decision(judge((backend,), signals, facts, route.settings, route.private), key, named=True)
     private = route is not None and route.private
     candidates = judge((backend,), signals, facts, None, private)
     return Decision(DIRECT, _first_ok(candidates), candidates, None, private or key, named=True)
-
-
-def _has_private_key(signals: Signals) -> bool:
-    grant = signals.envelope.grant
-    return grant is not None and grant.private
 
 
 def _first_ok(candidates: tuple[Candidate, ...]) -> str | None:

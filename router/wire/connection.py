@@ -18,6 +18,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 Sink = Callable[[bytes], None]
 Ready = Callable[[], Awaitable[None] | None]
 
+HEAD_LIMIT = 64 * 1024
+"""Bytes of the head of an answer, interim heads included; also of what comes in a row and is no content: trailers."""
 HELD_LIMIT = 1024 * 1024
 """Bytes of a body held while nobody reads it; then the peer is made to wait."""
 SMALL = 64 * 1024
@@ -98,6 +100,9 @@ class Connection(asyncio.Protocol):
         self.error: Exception | None = None
         self.heard = False
         self.held_back = False
+        self._head_size = 0
+        self._mute = 0
+        """Bytes that have come since the last content."""
 
     # -- asyncio.Protocol -----------------------------------------------------------------------------------------
 
@@ -134,19 +139,24 @@ class Connection(asyncio.Protocol):
         self._drained = None
 
     def data_received(self, data: bytes) -> None:
-        if not self.busy:  # an answer nobody asked for
+        if not self.busy or self.complete:  # an answer nobody asked for
+            self.keepable = False
             self.transport.abort()
             return
         self.heard = True
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.keepable = False
             if not self.complete:
-                self.fail(WireError("broken", f"the answer is not valid HTTP/1.1: {error}"))
-            self.transport.abort()
-            return
+                self._invalid(error)
+                return
+            self.transport.abort()  # words after the answer, which itself is whole
         if not self.complete:
-            self._watch(min(self.loop.time() + self.pool.limits.idle, self._total))
+            if not self.pieces and not self._goes_on(len(data)):
+                return
+            if self.head_done:
+                self._watch(min(self.loop.time() + self.pool.limits.idle, self._total))
         if self.sink is not None:
             self._deliver()
         if self.complete or (self.head_done and self.sink is None):
@@ -155,13 +165,40 @@ class Connection(asyncio.Protocol):
                 self.held_back = True
                 self.transport.pause_reading()
 
+    def _goes_on(self, size: int) -> bool:
+        """Bytes have come that hold no content. The parser keeps a line that does not end, however long it gets."""
+        self._mute += size
+        if self._mute <= HEAD_LIMIT:
+            return True
+        self.fail(WireError("broken", f"the head of the answer is larger than {HEAD_LIMIT:,} bytes"))
+        self.transport.abort()
+        return False
+
+    def _invalid(self, error: Exception) -> None:
+        cause = error.__context__  # what a callback of ours has raised
+        if not isinstance(cause, WireError):
+            cause = WireError("broken", f"the answer is not valid HTTP/1.1: {error}")
+        self.fail(cause)
+        self.transport.abort()
+
     # -- parser callbacks -----------------------------------------------------------------------------------------
 
+    def on_message_begin(self) -> None:
+        if self.complete:
+            raise WireError("broken", "more than one answer")
+
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.head_done:
+            return  # a trailer: nobody asked for one (RFC 9110 §6.5.1)
+        self._head_size += len(name) + len(value) + 4
+        if self._head_size > HEAD_LIMIT:
+            raise WireError("broken", f"the head of the answer is larger than {HEAD_LIMIT:,} bytes")
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self.status = self.parser.get_status_code()
+        if not 100 <= self.status < 600 or self.status == 101:
+            raise WireError("broken", f"the answer has status {self.status}, which nobody asked for")
         if self.status < 200:
             self.headers = []
             return
@@ -174,6 +211,7 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self.pieces.append(body)
         self.held += len(body)
+        self._mute = 0
 
     def on_message_complete(self) -> None:
         if self.status >= 200:

@@ -107,7 +107,8 @@ class Exchange:
         return self
 
     async def arriving(self) -> AsyncIterator[bytes]:
-        """The body as it comes, for exchanges that stream it. Ends early when the client goes away."""
+        """The body as it comes, for exchanges that stream it. Raises ConnectionError when the client goes away: an end
+        would make a part of it pass for the whole."""
         while True:
             if self._pieces:
                 piece = b"".join(self._pieces)
@@ -115,8 +116,10 @@ class Exchange:
                 self._size = 0
                 self._flow.resume_reading()
                 yield piece
-            elif self.complete or self.disconnected:
+            elif self.complete:
                 return
+            elif self.disconnected:
+                raise ConnectionError("the client went away")
             else:
                 self.go_on()
                 self._wake = self.protocol.loop.create_future()

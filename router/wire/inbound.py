@@ -9,6 +9,7 @@ that are no door's go on to the ASGI application (admin pages, health, metrics) 
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any, ClassVar, Protocol, cast
 
 import httptools
@@ -16,15 +17,19 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from router.wire.exchange import Exchange
 from router.wire.outbox import Outbox
+from router.wire.pauses import Pauses
 
 __all__ = ["Doors", "InboundProtocol"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 HEAD_LIMIT = 64 * 1024
-"""Bytes of request line and headers; nginx allows 32 KiB, Node 16 KiB."""
+"""Bytes of request line and headers; nginx allows 32 KiB, Node 16 KiB. Trailers may be as long, and are dropped."""
 ARRIVAL_PATIENCE = 60.0
-"""Seconds a request that has begun to arrive may stay silent."""
+"""Seconds for the head of a request to arrive, and after it between two pieces of its body."""
+GONE = 60.0
+"""Seconds that a client may take in nothing of what is sent to it, as nginx has it (`send_timeout`). One that has lost
+power or its network says no goodbye; without this the kernel waits for a quarter of an hour."""
 LINGER = 5.0
 """Seconds to go on reading, and throw away, what a refused client still sends: closing at once would reset the
 connection, and the client would never read why it was refused."""
@@ -59,8 +64,15 @@ class InboundProtocol(HttpToolsProtocol):
         self.doors = cast("Doors", self.app_state["doors"])
         self.exchange: Exchange | None = None
         """The newest exchange; None while the newest request is ASGI's."""
+        self._running: Exchange | None = None
+        """The one that is being answered; newer ones may wait behind it."""
         self.speaks_1_1 = True
         self._head_size = 0
+        self._in_body = False
+        self._moved = False
+        """What has just arrived was content, or began or ended something."""
+        self._mute = 0
+        """Bytes that have come since then."""
         self._arriving = False
         """A request has begun and is not all here."""
         self._refused = False
@@ -68,20 +80,25 @@ class InboundProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = self._pauses = Pauses(transport, self.loop)
+        self._notice_the_gone(transport)
         self._arm_patience()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm_patience()
+        self._pauses.stop()
         waiting = [cycle for cycle, _ in self.pipeline if isinstance(cycle, Exchange)]
         super().connection_lost(exc)
-        for exchange in (cast("Any", self.cycle), *waiting):
+        for exchange in {cast("Any", self.cycle), self._running, *waiting}:
             if isinstance(exchange, Exchange) and not exchange.response_complete:
                 exchange.lost()
+        self._running = None
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
         self._unset_keepalive_if_required()
+        self._moved = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -89,8 +106,13 @@ class InboundProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             if not self._refused:
                 self.refuse(400, f"this is not valid HTTP/1.1: {error}")
-        if self._arriving and not self._refused:
-            self._arm_patience()
+        if self._moved:
+            self._mute = 0
+            if self._arriving and not self._refused:
+                self._arm_patience()
+        else:  # lines of a head or of trailers that do not end: the parser keeps them
+            self._mute += len(data)
+            self._limit_head(self._mute)
 
     # -- parser callbacks -----------------------------------------------------------------------------------------
 
@@ -100,7 +122,8 @@ class InboundProtocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self.exchange = None
         self._head_size = 0
-        self._arriving = True
+        self._in_body = False
+        self._arriving = self._moved = True
 
     def on_url(self, url: bytes) -> None:
         self._count_head(len(url))
@@ -108,12 +131,15 @@ class InboundProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count_head(len(name) + len(value) + 4)
+        if self._in_body:
+            return  # a trailer: it must not pass for a header (RFC 9110 §6.5.1)
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        self._in_body = self._moved = True
         if self._refused or self.parser.should_upgrade():
             return
         method = self.parser.get_method().decode("ascii")
@@ -153,6 +179,7 @@ class InboundProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((cast("Any", exchange), self.app))
 
     def on_body(self, body: bytes) -> None:
+        self._moved = True
         exchange = self.exchange
         if exchange is None:
             super().on_body(body)
@@ -162,6 +189,7 @@ class InboundProtocol(HttpToolsProtocol):
                 self.refuse(413, f"the body is larger than {self.doors.body_limit:,} bytes")
 
     def on_message_complete(self) -> None:
+        self._moved = True
         if self.parser.should_upgrade():
             return
         self._arriving = False
@@ -180,6 +208,7 @@ class InboundProtocol(HttpToolsProtocol):
     # -- the lane -------------------------------------------------------------------------------------------------
 
     def _begin(self, exchange: Exchange) -> None:
+        self._running = exchange
         exchange.task = task = self.loop.create_task(self.doors.answer(exchange))
         self.tasks.add(task)
         task.add_done_callback(exchange.answered)
@@ -251,8 +280,20 @@ class InboundProtocol(HttpToolsProtocol):
 
     def _count_head(self, size: int) -> None:
         self._head_size += size
-        if self._head_size > HEAD_LIMIT and not self._refused:
+        self._limit_head(self._head_size)
+
+    def _limit_head(self, size: int) -> None:
+        if size > HEAD_LIMIT and not self._refused:
             self.refuse(431, f"request line and headers are larger than {HEAD_LIMIT:,} bytes")
+
+    def _notice_the_gone(self, transport: asyncio.Transport) -> None:
+        peer = transport.get_extra_info("socket")
+        if peer is not None and peer.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * GONE))
+            # While nothing is sent, a client that waits is asked whether it is there.
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
 
     def _arm_patience(self) -> None:
         self._disarm_patience()

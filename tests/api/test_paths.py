@@ -26,6 +26,9 @@ from router.api.paths import canonical
         ("/anything/else", None),
         ("/v1/../admin", None),
         ("/v1/%2e%2e/admin", None),
+        ("/v1/..%2fadmin", None),
+        ("/v1/files/%2E%2E%5Cadmin", None),
+        ("/v1/models/a..b%2F...", "/v1/models/a..b%2F..."),
         ("/v2/chat/completions", None),
     ],
 )

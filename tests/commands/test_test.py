@@ -138,3 +138,27 @@ def test_a_test_that_fails_shows_the_state_it_was_given(tmp_path: Path, capsys: 
     shown = capsys.readouterr().out
     assert "wanted the rest, got warm" in shown
     assert "found haiku: warm" in shown
+
+
+BUDGET = """
+version: 1
+backends:
+  home: {url: "http://127.0.0.1:9/v1", price: 0}
+  cloud: {url: "http://127.0.0.1:8/v1", price: {input: 1}}
+budgets: {total: {month: 50, soft: 50%}}
+routes:
+  - {name: nearly, when: {budget: "80..99"}, to: home}
+  - {name: the rest, to: [cloud, home]}
+tests:
+  - {name: whole, request: {messages: []}, expect: {backend: cloud}}
+  - {name: soft, request: {messages: []}, budget: 50, expect: {route: the rest, backend: home}}
+  - {name: nearly, request: {messages: []}, budget: 80, expect: {route: nearly}}
+  - {name: spent, request: {model: cloud, messages: []}, budget: 100, expect: {refused_by: budget}}
+"""
+
+
+def test_a_test_says_how_far_its_budget_is_spent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(BUDGET)
+    assert main(["test", str(file)]) == 0, capsys.readouterr().out
+    assert capsys.readouterr().out == f"{file}: 4 tests passed\n"

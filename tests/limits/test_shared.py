@@ -11,6 +11,7 @@ from itertools import count
 import pytest
 
 from router.cache.address import parse_address
+from router.cache.guard import BUDGET
 from router.limits.local import LocalCounts, Standing, Ticket
 from router.limits.rates import Limit
 from router.limits.shared import SharedCounts
@@ -173,6 +174,27 @@ def test_places_come_back_and_are_kept_as_long_as_their_process_lives(
     asyncio.run(places())
 
 
+def test_a_place_that_is_given_back_while_redis_is_away_is_free_when_it_is_back(redis: RedisProcess) -> None:
+    async def away() -> None:
+        async with counts(redis.url) as shared:
+            held = ticket(PLACES)
+            assert fits(await shared.take(held))
+            redis.freeze()
+            try:
+                other = ticket(PLACES)
+                assert await shared.take(other) is None
+                shared.give_back(held, 0)
+                shared.give_back(other, 0)  # Redis reads its question when it thaws
+            finally:
+                redis.thaw()
+            until = time.monotonic() + 8
+            while redis.cli("zcard", "signalbox:{limits}:places") != "0":
+                assert time.monotonic() < until
+                await asyncio.sleep(0.05)
+
+    asyncio.run(away())
+
+
 @pytest.mark.usefixtures("patient")
 def test_a_client_that_leaves_while_redis_is_asked_holds_nothing(redis: RedisProcess) -> None:
     async def leave() -> None:
@@ -208,7 +230,7 @@ def test_a_redis_that_hangs_is_given_up_within_its_time_and_nobody_queues_behind
 
     first, second = asyncio.run(hang())
     assert first < 0.25
-    assert second < 0.01
+    assert second < BUDGET
 
 
 def test_it_is_used_again_when_it_is_back_with_nothing_in_it(redis: RedisProcess) -> None:

@@ -185,6 +185,8 @@ def test_replicas_add_up_in_redis_also_when_it_has_lost_everything(rules: str, r
         assert spend(other, 3, model="dear")[0] == 200
         until_spent(one, 10, 40)
         until_spent(other, 10, 40)
+        told = json.loads(ask(one, "GET", "/api/budgets", headers={"authorization": "Bearer k2"})[2])
+        assert [line["spent_usd"] for line in told if line["key"] == "ci"] == [10]
         assert spend(one, model="dear")[:2] == (400, "insufficient_quota")
         assert spend(other, model="dear")[:2] == (400, "insufficient_quota")
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
 import re
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +19,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.backends.servers.shapes import LLAMA, serves
-from tests.signalbox import Signalbox, ask, post, signalbox
+from tests.signalbox import Signalbox, ask, free_port, open_stream, post, signalbox
 from tests.upstream import Request, Upstream, chat_answer, respond, upstream
 
 RULES = """
@@ -106,20 +110,48 @@ def state(proxy: Signalbox) -> float:
     return value(proxy, 'signalbox_backend_circuit{backend="first"}')
 
 
-def test_a_backend_that_is_killed_and_brought_back_under_load_fails_no_request(
-    proxy: Signalbox, first: Upstream
-) -> None:
-    soon = []
-    with load(proxy) as going:
-        going.used_after(0, "first")
-        for _ in range(5):
-            first.stop()
-            gone = time.monotonic()
-            going.used_after(gone + 0.05, "second")
-            time.sleep(0.6)
-            first.start()
-            soon.append(going.used_after(time.monotonic(), "first"))
-            time.sleep(0.3)
+SERVER = """
+import sys, threading
+from tests.upstream import Upstream
+server = Upstream()
+server.start(int(sys.argv[1]))
+threading.Event().wait()
+"""
+KILLS = int(os.environ.get("KILLS", "5"))
+"""Twenty for the figure in docs/health.md."""
+
+
+def started(port: int) -> subprocess.Popen[bytes]:
+    """A server in a process of its own, once it listens."""
+    process = subprocess.Popen([sys.executable, "-c", SERVER, str(port)])
+    until = time.monotonic() + 15
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.005)
+
+
+def test_a_backend_that_is_killed_and_brought_back_under_load_fails_no_request(second: Upstream) -> None:
+    soon, port = [], free_port()
+    process = started(port)
+    rules = RULES.format(first=f"http://127.0.0.1:{port}/v1", second=second.url)
+    with signalbox(rules) as proxy:
+        try:
+            with load(proxy) as going:
+                going.used_after(0, "first")
+                for _ in range(KILLS):
+                    process.kill()
+                    process.wait()
+                    going.used_after(time.monotonic(), "second")
+                    time.sleep(0.6)
+                    process = started(port)
+                    soon.append(going.used_after(time.monotonic(), "first"))
+                    time.sleep(0.3)
+        finally:
+            process.kill()
+            process.wait()
     assert going.failed == []
     assert len(going.answered) > 100
     print(f"{len(going.answered)} requests, none failed; used again after {', '.join(f'{s:.2f}' for s in soon)} s")
@@ -311,6 +343,39 @@ def test_a_server_that_loads_its_model_is_passed_over_and_used_when_it_has_it(se
             assert (entry["context_length"], entry["slots"], entry["loaded"]) == (24576, 4, True)
             assert entry["input_modalities"] == ["text", "image"]
             assert value(proxy, 'signalbox_backend_slots{backend="first"}') == 4
+
+
+def test_a_server_that_was_started_anew_unseen_and_loads_is_found_out_by_the_first_request(
+    proxy: Signalbox, first: Upstream
+) -> None:
+    pages: dict[str, object] = {"/v1/models": {"data": [{"id": "coder", "owned_by": "llamacpp", "meta": None}]}}
+    pages |= {"/health": 503, CHAT: 503}
+    first.play = serves(pages)
+    assert post(proxy, CHAT, body())[1]["x-signalbox-attempts"] == "2"
+    until = time.monotonic() + 3
+    while '"is loading its model"' not in explained(proxy):
+        assert time.monotonic() < until, explained(proxy)
+        time.sleep(0.02)
+    assert post(proxy, CHAT, body())[1]["x-signalbox-attempts"] == "1"
+    assert post(proxy, CHAT, body("alone"))[0] == 503  # it is asked, and the answer does not make it one that is up
+    assert '"is loading its model"' in explained(proxy)
+    assert state(proxy) == 0
+
+
+def test_a_long_answer_to_the_one_that_tries_brings_the_backend_back_with_its_beginning(
+    proxy: Signalbox, first: Upstream
+) -> None:
+    first.status = 500
+    for _ in range(3):
+        post(proxy, CHAT, body())
+    assert state(proxy) == 2
+    first.status, first.pause, first.pieces = 200, 0.3, ["word "] * 10
+    time.sleep(0.6)
+    with open_stream(proxy) as stream:
+        assert stream.headers["x-signalbox-backend"] == "first"
+        assert state(proxy) == 0
+        first.pause = 0.0
+        assert post(proxy, CHAT, body())[1]["x-signalbox-backend"] == "first"
 
 
 def explained(proxy: Signalbox) -> str:

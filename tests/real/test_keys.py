@@ -66,7 +66,7 @@ def cli(proxy: Signalbox, *words: str, **environment: str) -> subprocess.Complet
 def chat(proxy: Signalbox, key: str = "", model: str = "code", **headers: str) -> tuple[int, dict[str, str], Any]:
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}]}).encode()
     told = {"authorization": f"Bearer {key}"} if key else {}
-    status, answered, content = post(proxy, CHAT, body, **told, **headers)
+    status, answered, content = post(proxy, CHAT, body, **{**told, **headers})
     return status, answered, json.loads(content)
 
 
@@ -255,3 +255,33 @@ def test_a_key_of_the_ledger_is_enough_to_listen_where_others_can_reach_it(serve
         rules = before.rules.read_text()
         with signalbox(rules, "--host", "0.0.0.0", SIGNALBOX_DATA_DIR=folder) as proxy:
             assert (chat(proxy)[0], chat(proxy, key)[0]) == (401, 200)
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://evil.example", 403),
+        ("http://evil.example:4000", 403),
+        ("https://app.example", 200),
+        ("http://localhost:3000", 200),
+        ("http://127.0.0.1:8080", 200),
+        ("http://127.0.0.1.evil.example", 403),
+        ("http://[broken", 403),
+        ("null", 200),
+        ("app://obsidian.md", 200),
+    ],
+)
+def test_where_no_key_is_needed_web_pages_from_elsewhere_are_kept_out(
+    origin: str, status: int, keyless: Signalbox
+) -> None:
+    assert chat(keyless, origin=origin)[0] == status
+    assert chat(keyless, origin=origin, **{"content-type": "text/plain"})[0] == status
+    for path in PAGES:
+        assert ask(keyless, "GET", path, headers={"origin": origin})[0] == status
+
+
+@pytest.fixture(scope="module")
+def keyless(server: Upstream, second: Upstream) -> Iterator[Signalbox]:
+    rules = RULES.format(first=server.url, second=second.url, keys="")
+    with signalbox(rules, SIGNALBOX_CORS_ORIGINS="https://app.example") as running:
+        yield running

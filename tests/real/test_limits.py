@@ -153,7 +153,7 @@ def test_refusals_are_counted_by_limit_key_and_route(proxy: Signalbox) -> None:
 
 
 class Busy:
-    """Plays an upstream that counts how many it works on at once, and holds them for a while."""
+    """Plays an upstream that counts how many it works on at once, and holds them for a while, or until they leave."""
 
     def __init__(self, seconds: float = 0.15):
         self.now = self.most = 0
@@ -165,11 +165,20 @@ class Busy:
             return
         self.now += 1
         self.most = max(self.most, self.now)
+        until = time.monotonic() + self.seconds
         try:
-            await asyncio.sleep(self.seconds)
+            while time.monotonic() < until and not request.closed.is_set():
+                await asyncio.sleep(0.005)
         finally:
             self.now -= 1
         respond(writer, 200, {"choices": []})  # type: ignore[arg-type]
+
+    def wait_idle(self) -> None:
+        """Until those are gone who have left: their places are free a moment before it hears of it."""
+        until = time.monotonic() + 10
+        while self.now:
+            assert time.monotonic() < until
+            time.sleep(0.01)
 
 
 def leave_early(proxy: Signalbox, seconds: float = 0.03) -> None:
@@ -190,7 +199,7 @@ def test_no_more_than_so_many_at_once_and_no_place_is_ever_lost(proxy: Signalbox
                 thread.start()
             for thread in threads:
                 thread.join()
-            time.sleep(0.1)
+            busy.wait_idle()
         else:
             assert burst([proxy], 12, "k2", model="three")[200] >= 3
     assert busy.most == 3
@@ -248,7 +257,7 @@ def test_places_are_never_exceeded_over_workers_and_replicas(
         assert 200 in burst(replicas, 20, "k2", model="three")
         for proxy in replicas:
             leave_early(proxy)
-        time.sleep(0.1)  # so long the upstream works on for those who have left
+        busy.wait_idle()
     assert busy.most <= 3 or fallen_back(*replicas) > before
     # A place that could not be given back because Redis was given up comes back when its lease ends.
     until = time.monotonic() + (12 if fallen_back(*replicas) > before else 2)

@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -139,6 +140,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     if shutil.which("strace") is None:
         missing = "strace is not installed: `make servers`, or apt-get install strace"
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    if subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("strace may not look at other processes here")
     log, address = tmp_path_factory.mktemp("strace") / "calls", outward()
     with ExitStack() as stack:
         vault = stack.enter_context(upstream(repeat))
@@ -241,15 +244,16 @@ def nowhere_else(watched: Watched) -> None:
 
 
 def test_words_of_others_go_everywhere_so_that_this_would_be_seen(watched: Watched) -> None:
-    status = send(watched, "free", asked(SHOWN, model="cloud"))
-    assert status == 200
-    for _ in range(2):
-        assert send(watched, "free", asked(SHOWN)) == 200
-    until = time.monotonic() + 10
-    while SHOWN.encode() not in watched.traces.raw and time.monotonic() < until:
-        time.sleep(0.05)
-    receivers = watched.receivers(SHOWN)
-    assert {"vault", "cloud", "embedder", "redis", "traces", "client"} <= receivers.keys(), receivers
+    wanted = {"vault", "cloud", "embedder", "redis", "traces", "client"}
+    until, times = time.monotonic() + 60, 0
+    # More than once: Redis gets 45 ms for an answer, which a busy machine under strace may not have.
+    while not wanted <= watched.receivers(SHOWN).keys():
+        assert time.monotonic() < until, watched.receivers(SHOWN)
+        times += 1
+        assert send(watched, "free", asked(SHOWN, model="cloud", times=times)) == 200
+        assert send(watched, "free", asked(SHOWN, times=times)) == 200
+        time.sleep(0.5)
+    assert SHOWN.encode() in watched.traces.raw
 
 
 def test_what_a_private_route_is_asked_goes_to_its_backend_alone(watched: Watched) -> None:
@@ -279,7 +283,7 @@ def test_while_the_private_backend_is_away_nothing_is_sent_elsewhere(watched: Wa
 def test_what_is_kept_of_it_is_for_its_key_alone_and_not_in_redis(watched: Watched) -> None:
     names = watched.redis.cli("--scan").splitlines()
     private = [name for name in names if ":locked:" in name]
-    assert names and private == []
+    assert private == [] and not [name for name in names if ":direct:" in name]
     body = asked(HIDDEN, note="kept")
     for key, wanted in (("hermit", "miss"), ("hermit", "hit"), ("free", "miss")):
         told = {"authorization": f"Bearer the-key-of-the-{key}", "x-room": "locked"}

@@ -151,6 +151,7 @@ SECRETS = {
     "x-goog-api-key": THEIRS,
     "cookie": f"session={THEIRS}",
     "proxy-authorization": f"Basic {THEIRS}",
+    "x-auth-token": THEIRS,
     "openai-organization": THEIRS,
 }
 

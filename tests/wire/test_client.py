@@ -121,6 +121,89 @@ async def test_an_answer_that_is_none_is_told_as_such(answer: bytes, reason: str
         assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize("close", [b"", b"connection: close\r\n"])
+async def test_what_comes_behind_an_answer_is_not_mixed_into_it(close: bytes) -> None:
+    """In the same packet; the connection is not used again."""
+    second = b"HTTP/1.1 200 OK\r\nx-foreign: 1\r\ncontent-length: 7\r\n\r\nforeign"
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(OK.replace(b"content-length", close + b"content-length") + second)
+        await writer.drain()
+        await reader.read()
+
+    async with upstream(play) as pool:
+        for _ in range(3):
+            response = await pool.send(HEAD % 2, b"{}")
+            assert await asyncio.wait_for(response.read(), 1) == b"ok"
+            assert not any(name == b"x-foreign" for name, _ in response.headers)
+
+
+async def test_words_on_an_idle_connection_end_it() -> None:
+    accepted = 0
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal accepted
+        accepted += 1
+        while True:
+            await request_of(reader)
+            writer.write(OK)
+            await asyncio.sleep(0.03)
+            writer.write(OK.replace(b"ok", b"no"))
+
+    async with upstream(play) as pool:
+        for _ in range(3):
+            assert await ask(pool) == b"ok"
+            await asyncio.sleep(0.1)
+        assert accepted == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nx-long: " + b"a" * 200_000,
+        b"HTTP/1.1 200 OK\r\n" + b"x-many: 1\r\n" * 10_000 + b"\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000,
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-trailer: " + b"a" * 600_000,
+    ],
+    ids=["a line without end", "many lines", "interim heads", "trailers"],
+)
+async def test_a_head_without_end_is_given_up_and_not_kept(answer: bytes) -> None:
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(answer)
+        await reader.read()
+
+    async with upstream(play) as pool:
+        with pytest.raises(WireError, match="larger than 65,536 bytes"):
+            await asyncio.wait_for(ask(pool), 2)
+
+
+async def test_a_head_that_trickles_must_be_there_in_the_time_of_the_first_byte() -> None:
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        for byte in OK:
+            writer.write(bytes((byte,)))
+            await asyncio.sleep(0.05)
+
+    async with upstream(play, Limits(first_byte=0.3)) as pool:
+        with pytest.raises(WireError, match=r"no answer within 0\.3 s"):
+            await ask(pool)
+
+
+@pytest.mark.parametrize("status", [b"101", b"700", b"000"])
+async def test_a_status_that_is_no_answer_is_told_as_such(status: bytes) -> None:
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 %b X\r\nconnection: upgrade\r\nupgrade: h2c\r\ncontent-length: 0\r\n\r\n" % status)
+        await reader.read()
+
+    async with upstream(play) as pool:
+        with pytest.raises(WireError) as caught:
+            await asyncio.wait_for(ask(pool), 1)
+        assert caught.value.reason == "broken"
+
+
 async def test_an_answer_that_ends_with_the_connection_is_whole() -> None:
     async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_of(reader)

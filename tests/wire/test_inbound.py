@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -133,6 +134,62 @@ async def test_a_request_that_stops_arriving_is_ended(monkeypatch: pytest.Monkey
         first, second = post(b"/v1/a", b"x"), post(b"/v1/b", b"y")
         answer = await exchange_bytes(port, first, second[:20], pause=0.02)
         assert answer.count(b"HTTP/1.1") >= 1
+
+
+async def test_a_head_that_trickles_is_ended_as_one_that_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "ARRIVAL_PATIENCE", 0.2)
+    async with inbound(echo) as port:
+        began = asyncio.get_running_loop().time()
+        trickle = [bytes((byte,)) for byte in post(b"/v1/a", b"hello")]
+        await exchange_bytes(port, *trickle, pause=0.02)
+        assert asyncio.get_running_loop().time() - began < 1
+        slowly = [post(b"/v1/a", b"hello" * 2)[:-10], b"h", b"e", b"l", b"l", b"o", b"hello"]
+        answer = await exchange_bytes(port, *slowly, pause=0.1)
+    assert answer.endswith(b"/v1/a:hellohello"), "a body may come as slowly as it likes, as long as it comes"
+
+
+async def test_a_client_that_takes_in_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):
+        pytest.skip("only Linux has this option")
+    monkeypatch.setattr(lane, "GONE", 1.0)
+    ended = asyncio.Event()
+
+    async def much(exchange: Exchange) -> None:
+        exchange.write(b"a", exchange.start(200, []))
+        try:
+            while True:
+                exchange.write(b"a" * 65536)
+                if (wait := exchange.ready()) is not None:
+                    await wait
+        except asyncio.CancelledError:
+            ended.set()
+            raise
+
+    async with inbound(much) as port:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", port))
+        client.sendall(post(b"/v1/a", b""))
+        await asyncio.wait_for(ended.wait(), 6)
+        client.close()
+
+
+async def test_the_one_that_is_answered_is_cancelled_when_its_client_leaves_with_others_behind_it() -> None:
+    ended = asyncio.Event()
+
+    async def long(exchange: Exchange) -> None:
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            ended.set()
+            raise
+
+    async with inbound(long) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post(b"/v1/a", b"") * 3)
+        await asyncio.sleep(0.05)
+        writer.close()
+        await asyncio.wait_for(ended.wait(), 0.2)
 
 
 async def test_the_task_is_cancelled_when_its_client_leaves() -> None:
