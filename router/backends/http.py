@@ -145,12 +145,8 @@ class HttpBackend(Backend):
 
     def _has_slots(self, slots: int | None) -> None:
         """The server has told how many requests it works on at once; what the YAML says stands above it."""
-        queue = self.slots
         if self.spec.parallel is None:
-            queue.parallel = slots
-            while queue.waiting and (slots is None or queue.busy < slots):  # there are more than before
-                queue.busy += 1
-                queue.give_back()
+            self.slots.resize(slots)
 
     def _head(self, call: Call, length: int | None) -> bytes:
         query = b"?" + call.query if call.query else b""

@@ -27,7 +27,7 @@ class Slots(Load):
         self.patience = patience
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._since: deque[float] = deque()
-        """When each slot was taken, where there is a bound."""
+        """When each slot was taken."""
 
     @property
     def waiting(self) -> int:
@@ -39,10 +39,7 @@ class Slots(Load):
 
     async def take(self) -> float:
         """A slot, after so many seconds. Raises BackendError("full") when the queue is full or the wait too long."""
-        if self.parallel is None:
-            self.busy += 1
-            return 0.0
-        if self.busy < self.parallel and not self._waiting:
+        if self.parallel is None or (self.busy < self.parallel and not self._waiting):
             self.busy += 1
             self._since.append(self.clock())
             return 0.0
@@ -63,14 +60,20 @@ class Slots(Load):
             raise
         return self.clock() - began
 
+    def resize(self, parallel: int | None) -> None:
+        """From now on so many at once. More wake those that wait; fewer come about as slots are given back."""
+        self.parallel = parallel
+        while self._waiting and (parallel is None or self.busy < parallel):
+            self.busy += 1
+            self._pass_on()
+
     def give_back(self) -> None:
         """The slot is free again: the next in the queue has it."""
-        if self._since:
-            self.service = smoothed(self.service, self.clock() - self._since.popleft())
+        self.service = smoothed(self.service, self.clock() - self._since.popleft())
         self._pass_on()
 
     def _pass_on(self) -> None:
-        while self._waiting:
+        while self._waiting and (self.parallel is None or self.busy <= self.parallel):
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)  # the slot goes over; `busy` stays
@@ -80,8 +83,7 @@ class Slots(Load):
 
     def _leave(self, turn: asyncio.Future[None]) -> None:
         if turn.done() and not turn.cancelled():
-            if self._since:
-                self._since.pop()  # nobody has worked in it
+            self._since.pop()  # nobody has worked in it
             self._pass_on()  # its turn came in the very moment it left
         elif turn in self._waiting:
             self._waiting.remove(turn)

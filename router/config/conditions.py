@@ -80,6 +80,7 @@ def _backend() -> Schema:
     facets = {
         "up": _yes_no("It can be asked, as far as is known."),
         "busy": _yes_no("A request would have to wait: each of its slots is taken."),
+        "loaded": _yes_no("The server says that the model is in its memory, or says nothing of it."),
         "warm": _yes_no("It has served an earlier turn of this conversation within the last hour."),
         "queue": _number("Requests that wait for it", ["0", "< 3"]),
     }

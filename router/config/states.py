@@ -15,6 +15,8 @@ STATES = {
     "down": ("up", False),
     "busy": ("busy", True),
     "free": ("busy", False),
+    "loaded": ("loaded", True),
+    "unloaded": ("loaded", False),
     "warm": ("warm", True),
     "cold": ("warm", False),
 }
@@ -26,6 +28,7 @@ class Given(Strict):
 
     up: bool = Field(True, description="false: it is down")
     busy: bool = Field(False, description="true: each of its slots is taken")
+    loaded: bool = Field(True, description="false: its model is not in memory")
     warm: bool = Field(False, description="true: it has served an earlier turn of the conversation")
     queue: Annotated[int, Field(ge=0)] = Field(0, description="requests that wait for it; more than 0: it is busy")
     service: Duration | None = Field(None, description="how long a request holds its slot, for `wait`")

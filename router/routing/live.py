@@ -1,11 +1,14 @@
 """The signal `backend`: the state that a backend is in right now, as a `when:` asks for it.
 
-    backend: {qwen: up}                      a word: up, down, busy, free, warm, cold
+    backend: {qwen: up}                      a word: up, down, busy, free, loaded, unloaded, warm, cold
     backend: {qwen: [down, busy]}            one of these
     backend: {qwen: {queue: "< 3", up: true}, haiku: up}      all of these
 
-- `up`, `down`: as the gates see it; a backend that was not asked yet counts as up. One that is left out is down.
-- `busy`, `free`: whether a request would have to wait. Where `parallel` is not said: whether it works on any.
+- `up`, `down`: as the gates see it, open circuits included; a backend that was not asked yet counts as up. One that
+  is left out is down.
+- `busy`, `free`: whether a request would have to wait. Where neither `parallel` nor the server says how many slots
+  there are: whether it works on any.
+- `loaded`, `unloaded`: whether the server says that the model is in its memory; one that says nothing counts as loaded.
 - `warm`, `cold`: whether it has served an earlier turn of this conversation within the last hour, so that its KV cache
   may still hold it.
 - `queue`: how many requests wait for it.
@@ -26,6 +29,7 @@ from router.config.facts import Facts
 from router.config.problems import did_you_mean
 from router.config.states import STATES
 from router.request.signals import Signals
+from router.routing.gates import unhealthy
 from router.routing.matches import Flag, Match
 from router.routing.values import BadValue, flag, numbers
 
@@ -46,7 +50,7 @@ class State:
         known = signals.backend
         facts = known.get(self.backend)
         if facts is None:
-            return not known if self.facet == "up" else 0 if self.facet == "queue" else False
+            return 0 if self.facet == "queue" else self.facet in ("up", "loaded") and not known
         return FACETS[self.facet](facts, signals)
 
     def tell(self, signals: Signals) -> str:
@@ -55,11 +59,12 @@ class State:
         facts = signals.backend.get(self.backend)
         if facts is None:
             return "left out" if signals.backend else f"{worded} ({NOT_KNOWN})"
-        if self.facet == "up" and facts.up is not None:
-            return f"{worded}: {facts.fault}" if facts.fault and facts.up is False else worded
+        if self.facet == "up" and not self.read(signals):
+            why = facts.fault if facts.up is False else unhealthy(facts)
+            return f"{worded}: {why}" if why else worded
         if facts.load is None:
             return f"{worded} ({NOT_KNOWN})"
-        return worded if self.facet != "up" else f"{worded} (assumed, not asked yet)"
+        return f"{worded} (assumed, not asked yet)" if self.facet == "up" and facts.up is None else worded
 
 
 def _worded(facet: str, value: Any) -> str:
@@ -83,8 +88,9 @@ def _queue(facts: Facts, signals: Signals) -> int:
 
 
 FACETS: dict[str, Callable[[Facts, Signals], Any]] = {
-    "up": lambda facts, signals: facts.up is not False,
+    "up": lambda facts, signals: unhealthy(facts) is None,
     "busy": _is_busy,
+    "loaded": lambda facts, signals: facts.loaded is not False,
     "warm": is_warm,
     "queue": _queue,
 }
@@ -115,7 +121,7 @@ def _word(value: Any) -> Wanted:
 
 def _facets(value: dict[str, Any]) -> Iterator[Wanted]:
     if not value:
-        raise BadValue("has an empty mapping", 'write {queue: "< 3"}, or up, busy and warm with true or false')
+        raise BadValue("has an empty mapping", 'write {queue: "< 3"}, or up, busy, loaded and warm with true or false')
     for facet, wanted in value.items():
         if facet == "queue":
             yield facet, {facet: wanted}, _numbers(wanted)

@@ -52,5 +52,5 @@ def supposed(
         if state.warm:
             load.warm.put(signals.prefixes[:1])
         fault = None if state.up else "the test says so"
-        changed[name] = replace(facts[name], up=state.up, fault=fault, load=load)
+        changed[name] = replace(facts[name], up=state.up, fault=fault, loaded=state.loaded, load=load)
     return changed

@@ -64,21 +64,30 @@ class Queue(RuleBasedStateMachine):
         self.tasks.append(self.loop.create_task(self.slots.take()))
         self.settle()
         parallel, queue = self.slots.parallel, self.slots.queue
-        assert parallel is not None
-        if before[0] < parallel:
+        if parallel is None or (before[0] < parallel and not before[1]):
             assert (self.working, len(self.tasks)) == (before[0] + 1, before[1])
         else:
-            assert (self.working, len(self.tasks)) == (before[0], min(before[1] + 1, queue))
+            assert (self.working, len(self.tasks)) == (before[0], before[1] + (before[1] < queue))
 
     @precondition(lambda self: self.working)
     @rule(seconds=st.floats(0, 100))
     def a_request_ends(self, seconds: float) -> None:
         self.clock.now += seconds
-        waiting = len(self.tasks)
+        waiting, parallel = len(self.tasks), self.slots.parallel
+        goes_over = parallel is None or self.working <= parallel
         self.working -= 1
         self.slots.give_back()
         self.settle()
-        assert len(self.tasks) == max(0, waiting - 1)
+        assert len(self.tasks) == (max(0, waiting - 1) if goes_over else waiting)
+
+    @rule(parallel=st.none() | st.integers(1, 5))
+    def the_server_says_how_many_it_takes(self, parallel: int | None) -> None:
+        wake = len(self.tasks) if parallel is None else max(0, parallel - self.working)
+        before = (self.working, len(self.tasks))
+        self.slots.resize(parallel)
+        self.settle()
+        woken = min(wake, before[1])
+        assert (self.working, len(self.tasks)) == (before[0] + woken, before[1] - woken)
 
     @precondition(lambda self: self.tasks)
     @rule(data=st.data())
@@ -110,7 +119,7 @@ class Queue(RuleBasedStateMachine):
         self.settle()
         assert not self.tasks
 
-    @precondition(lambda self: self.tasks)
+    @precondition(lambda self: self.tasks and self.slots.parallel is not None)
     @rule()
     def the_patience_of_one_ends(self) -> None:
         """As `asyncio.timeout` ends it: a cancellation that becomes a refusal."""
@@ -126,10 +135,10 @@ class Queue(RuleBasedStateMachine):
         slots = self.slots
         assert slots.busy == self.working
         assert slots.waiting == len(self.tasks)
-        assert slots.parallel is not None
-        assert slots.busy <= slots.parallel
         assert slots.waiting <= slots.queue
-        assert not slots.waiting or slots.busy == slots.parallel, "somebody waits beside a free slot"
+        if slots.waiting:
+            assert slots.parallel is not None
+            assert slots.busy >= slots.parallel, "somebody waits beside a free slot"
         assert len(slots._since) == slots.busy
         assert slots.until_first >= 0.0
         assert slots.service is None or 0.0 <= slots.service <= self.clock.now

@@ -102,7 +102,7 @@ def test_what_has_no_effect_is_a_warning(route: str, message: str) -> None:
     ("given", "message"),
     [
         ("{haiko: down}", "there is no backend `haiko`"),
-        ("{haiku: gone}", "`haiku`: a backend is one of up, down, busy, free, warm, cold"),
+        ("{haiku: gone}", "`haiku`: a backend is one of up, down, busy, free, loaded, unloaded, warm, cold"),
         ("{haiku: {queue: many}}", "`queue` is a whole number"),
         ("{haiku: {quue: 1}}", "`quue` is no option"),
     ],

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import count
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.upstream import Request, Upstream, upstream
 pytestmark = pytest.mark.anyio
 
 PARALLEL, QUEUE = 4, 300
+NUMBERS = count()
 RULES = """
 version: 1
 backends:
@@ -67,7 +69,8 @@ class Client:
         return cls(*await asyncio.open_connection("127.0.0.1", proxy.port))
 
     def send(self, model: str) -> None:
-        body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}]}).encode()
+        # Each of its own: the same question over and over would be slowed as one client gone wild.
+        body = json.dumps({"model": model, "messages": [{"role": "user", "content": f"hi {next(NUMBERS)}"}]}).encode()
         head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
         self.writer.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
 
@@ -81,13 +84,13 @@ class Client:
         return await self.receive()
 
 
-async def times(proxy: Signalbox, count: int, model: str = "fast", clients: int = 4) -> list[float]:
+async def times(proxy: Signalbox, number: int, model: str = "fast", clients: int = 4) -> list[float]:
     """Seconds of so many answers, shortest first."""
     found: list[float] = []
 
     async def work() -> None:
         client = await Client.of(proxy)
-        for _ in range(count // clients):
+        for _ in range(number // clients):
             began = time.perf_counter()
             status, _, _ = await client.ask(model)
             found.append(time.perf_counter() - began)
@@ -99,12 +102,12 @@ async def times(proxy: Signalbox, count: int, model: str = "fast", clients: int 
 
 
 @asynccontextmanager
-async def crowd(proxy: Signalbox, count: int) -> AsyncIterator[list[Client]]:
+async def crowd(proxy: Signalbox, number: int) -> AsyncIterator[list[Client]]:
     """So many that wait for the one that hangs."""
-    clients = [await Client.of(proxy) for _ in range(count)]
+    clients = [await Client.of(proxy) for _ in range(number)]
     for client in clients:
         client.send("slow")
-    await gauge(proxy, "signalbox_queue_depth", count - PARALLEL)
+    await gauge(proxy, "signalbox_queue_depth", number - PARALLEL)
     try:
         yield clients
     finally:

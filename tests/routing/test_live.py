@@ -75,9 +75,32 @@ def test_a_backend_is_warm_for_the_conversation_that_it_has_served() -> None:
     assert routed({"home": "cold"}, running(load), signals("something else"))
 
 
+@pytest.mark.parametrize(("loaded", "wanted"), [(True, "loaded"), (None, "loaded"), (False, "unloaded")])
+def test_a_model_is_loaded_unless_its_server_says_that_it_is_not(loaded: bool | None, wanted: str) -> None:
+    known = running(Still(1))
+    known["home"].loaded = loaded
+    assert routed({"home": wanted}, known)
+    assert not routed({"home": "unloaded" if wanted == "loaded" else "loaded"}, known)
+
+
+class OpenCircuit:
+    def why(self) -> str:
+        return "circuit open for another 9 s"
+
+    def look_again(self) -> None: ...
+
+
+def test_an_open_circuit_is_down_as_for_the_gates() -> None:
+    known = running(Still(1))
+    known["home"].shut = OpenCircuit()
+    assert routed({"home": "down"}, known)
+    (entry,) = found(plan({"when": {"backend": {"home": "up"}}, "to": "home"}), known)
+    assert entry["found"] == {"home": "down: circuit open for another 9 s"}
+
+
 def test_a_backend_that_is_left_out_is_down() -> None:
     assert routed({"gone": "down"}, facts())
-    assert not routed({"gone": ["up", "busy", "warm", {"queue": "> 0"}]}, facts())
+    assert not routed({"gone": ["up", "busy", "loaded", "warm", {"queue": "> 0"}]}, facts())
 
 
 def test_it_is_the_state_of_now_and_not_of_the_request_before() -> None:
