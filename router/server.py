@@ -60,6 +60,7 @@ def application(box: Box) -> FastAPI:
         await box.open()
         # In a worker the socket is open already; alone, the server greets once it listens.
         greeting = asyncio.create_task(greet(box)) if is_worker() else None
+        asyncio.get_running_loop().set_exception_handler(_without_the_departed)
         # What is loaded now lives as long as the process: collections need not look at it again.
         gc.collect()
         gc.freeze()
@@ -168,6 +169,14 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._greeting = asyncio.create_task(greet(self._box))
+
+
+def _without_the_departed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """uvloop's handshake may fail in the moment in which who waits for it leaves; there is nobody to tell."""
+    if isinstance(context.get("exception"), OSError) and "never retrieved" in context.get("message", ""):
+        log.debug("a connection that nobody waits for has failed: %s", context["exception"])
+    else:
+        loop.default_exception_handler(context)
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

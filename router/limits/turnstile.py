@@ -27,6 +27,9 @@ from router.wire.exchange import Exchange
 
 __all__ = ["Turnstile"]
 
+PATIENCE = 0.5
+"""Seconds to wait for Redis at the start."""
+
 
 class Turnstile:
     """One process's. `open()` before the first request, `use()` with new rules, `close()` after the last request."""
@@ -73,12 +76,21 @@ class Turnstile:
         if self._shared is not None and not self._connected and (self.limited or purse.periods):
             self._connected = True
             await self._shared.open()
+            await self._connect()
         if purse.periods:
             await self._tally.read()
             if self._counting is None:
                 self._counting = asyncio.create_task(self._tally.run())
         self._purse = purse
         self.purse = purse.spent if purse.periods else None
+
+    async def _connect(self) -> None:
+        """Wait for Redis, not for long: what the others have spent should be known from the first request on."""
+        assert self._shared is not None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while not self._shared.up:
+                    await asyncio.sleep(0.01)
 
     async def close(self) -> None:
         """Give back what is held elsewhere."""

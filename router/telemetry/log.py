@@ -157,6 +157,8 @@ def as_json(at: float, record: Record) -> str:
         "first": round(record.first - started, 4) if record.first else None,
         "seconds": round(record.ended - started, 4),
     }
+    if limit := record.limit:
+        said["limit"] = limit
     if tokens is not None:
         said["input"], said["output"] = tokens.input, tokens.output
         said["cached"], said["reasoning"] = tokens.cached, tokens.reasoning
@@ -178,7 +180,7 @@ def as_text(at: float, record: Record) -> str:
     """One line: when, what came of it, where it went, how long it took, what it cost, who asked."""
     parts = [time.strftime("%H:%M:%S", time.localtime(at)), f"{record.status:3d}"]
     if record.outcome != "ok":
-        parts.append(record.outcome)
+        parts.append(f"{record.outcome} ({limit})" if (limit := record.limit) else record.outcome)
     if record.route or record.backend:
         parts.append(f"{record.route or '-'} → {record.backend or '-'}")
         if record.model and record.model != record.backend:

@@ -142,8 +142,8 @@ class Metrics:
     def count(self, record: Record) -> None:
         """Add one finished request."""
         self._of(record).count(record)
-        if record.limited:
-            self.limited.add(record.limited, record.key or "", record.route)
+        if record.outcome == "refused" and (limit := record.limit):
+            self.limited.add(limit, record.key or "", record.route)
         if record.rejected or record.outcome != "ok" or len(record.attempts) != 1:
             self._count_rare(record)
         if record.cache:
@@ -207,8 +207,6 @@ class Metrics:
     def _count_rare(self, record: Record) -> None:
         for backend, gate in record.rejected:
             self.rejections.add(backend, gate)
-        if record.outcome == "refused" and not record.attempts and any(gate == "budget" for _, gate in record.rejected):
-            self.limited.add("budget", record.key or "", record.route)
         attempts = record.attempts
         for attempt in attempts[:-1]:
             self.attempts.add(attempt.backend, attempt.reason or "ok")

@@ -139,6 +139,13 @@ class Record:
         return sum(costs) if costs else None
 
     @property
+    def limit(self) -> str:
+        """What refused it, of limits, budgets and the guard: as `limited`, or `budget`; "" for nothing of these."""
+        if self.limited or self.outcome != "refused" or self.attempts:
+            return self.limited
+        return "budget" if any(gate == "budget" for _, gate in self.rejected) else ""
+
+    @property
     def unpriced(self) -> bool:
         """A backend has answered, and nobody knows what it cost."""
         return self.status == 200 and self.cost is None and bool(self.backend)

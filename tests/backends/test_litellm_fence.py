@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -149,3 +150,21 @@ def _told(value: Any, url: str) -> Any:
     if isinstance(value, list):
         return [_told(inner, url) for inner in value]
     return url if value == "THIEF" else value
+
+
+async def test_a_provider_that_echoes_the_key_is_not_repeated() -> None:
+    said = f"your key is {KEY}, I think"
+    async with Provider() as provider, running("openai/x", provider.url) as backend:
+        choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+        provider.json({"id": "c", "object": "chat.completion", "created": 1, "model": "x", "choices": [choice]})
+        whole = await (await backend.ask(call())).read()
+        delta = {"index": 0, "delta": {"content": said}, "finish_reason": None}
+        chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "x", "choices": [delta]}
+        provider.events(["data: " + json.dumps(chunk), "data: [DONE]"])
+        stream = await (await backend.ask(call(stream=True))).read()
+        provider.json({"error": {"message": said, "code": "invalid_api_key"}}, 401)
+        with pytest.raises(BackendError) as raised:
+            await backend.ask(call())
+    for text in (whole.decode(), stream.decode(), raised.value.message):
+        assert "your key is ***" in text and ", I think" in text
+        assert KEY not in text

@@ -146,11 +146,10 @@ def test_workers_of_one_machine_share_it(rules: str) -> None:
     with signalbox(rules, "--workers", "2", SIGNALBOX_KEYS=KEYS) as proxy:
         for _ in range(6):
             spend(proxy, 1, model="dear")
-        time.sleep(1.5)
-        for _ in range(8):  # each on a connection of its own: both workers are asked
-            assert spent(proxy) == 6
+        until_spent(proxy, 6)
+        assert spent(proxy) == 6
         assert spend(proxy, 4, model="dear")[0] == 200
-        time.sleep(1.5)
+        until_spent(proxy, 10)
         assert {spend(proxy, model="dear")[:2] for _ in range(8)} == {(400, "insufficient_quota")}
 
 
@@ -161,10 +160,14 @@ def redis() -> Iterator[RedisProcess]:
 
 
 def until_spent(proxy: Signalbox, dollars: float, patience: float = 15) -> None:
-    until = time.monotonic() + patience
-    while (found := spent(proxy)) != dollars:
+    """Each worker knows it: so often in a row, on a connection of its own each time."""
+    until, agreed = time.monotonic() + patience, 0
+    while agreed < 10:
+        told = json.loads(ask(proxy, "GET", "/api/budgets", headers={"authorization": "Bearer k2"})[2])
+        found = [line["spent_usd"] for line in told if line["key"] == "ci"]
+        agreed = agreed + 1 if found == [dollars] else 0
         assert time.monotonic() < until, (found, proxy.log.read_text())
-        time.sleep(0.1)
+        time.sleep(0 if agreed else 0.1)
 
 
 def test_replicas_add_up_in_redis_also_when_it_has_lost_everything(rules: str, redis: RedisProcess) -> None:
@@ -185,8 +188,6 @@ def test_replicas_add_up_in_redis_also_when_it_has_lost_everything(rules: str, r
         assert spend(other, 3, model="dear")[0] == 200
         until_spent(one, 10, 40)
         until_spent(other, 10, 40)
-        told = json.loads(ask(one, "GET", "/api/budgets", headers={"authorization": "Bearer k2"})[2])
-        assert [line["spent_usd"] for line in told if line["key"] == "ci"] == [10]
         assert spend(one, model="dear")[:2] == (400, "insufficient_quota")
         assert spend(other, model="dear")[:2] == (400, "insufficient_quota")
 

@@ -147,7 +147,7 @@ def test_a_signal_is_worked_out_once() -> None:
 
 def test_what_is_no_signal_is_no_attribute() -> None:
     with pytest.raises(AttributeError):
-        _ = signals({}).backend
+        _ = signals({}).weather
 
 
 def test_explain_gets_every_signal_as_json_has_it() -> None:

@@ -77,3 +77,12 @@ def test_lines_are_written_together_and_a_flood_is_counted(monkeypatch: pytest.M
     asyncio.run(flood())
     *lines, last = sink.getvalue().splitlines()
     assert len(lines) == 3 and json.loads(last)["message"] == "2 requests were too many to be logged"
+
+
+def test_what_a_limit_refused_is_told():
+    refused = record(status=429, outcome="refused", limited="tokens", backend="", tokens=None)
+    assert json.loads(as_json(1.0, refused))["limit"] == "tokens"
+    assert "429  refused (tokens)" in as_text(0.0, refused)
+    spent = record(status=400, outcome="refused", rejected=(("cloud", "budget"),), attempts=[], tokens=None)
+    assert json.loads(as_json(1.0, spent))["limit"] == "budget"
+    assert "limit" not in json.loads(as_json(1.0, record()))
