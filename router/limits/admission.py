@@ -15,6 +15,7 @@ from router.limits.shared import SharedCounts
 from router.refusal import Refusal
 from router.request.signals import Signals
 from router.routing.decision import Decision
+from router.routing.gates import CERTAIN_SHARE
 from router.telemetry.record import Record
 from router.wire.exchange import Exchange
 
@@ -50,8 +51,7 @@ class Admission:
         limits = self.rates.of(record.key, decision.route, decision.settings)
         if not limits:
             return
-        amounts = tuple(max(1, signals.tokens) if limit.kind == "tokens" else 1 for limit in limits)
-        _never(limits, amounts, record)
+        amounts = tuple(_tokens(limit, signals, record) if limit.kind == "tokens" else 1 for limit in limits)
         ticket = Ticket(f"{self._prefix}{next(self._numbers):x}", limits, amounts)
         record.ticket = ticket  # before it is counted: however this ends, it is given back
         standings = await self.shared.take(ticket) if self.shared is not None else None
@@ -76,12 +76,14 @@ class Admission:
         self.local.give_back(ticket, used, time.monotonic())
 
 
-def _never(limits: Sequence[Limit], amounts: Sequence[int], record: Record) -> None:
-    """What is larger than a whole window will not fit later either: 400, at which every client stops."""
-    for limit, amount in zip(limits, amounts, strict=True):
-        if limit.seconds and amount > limit.most:
-            record.limited = limit.kind
-            raise Refusal(400, f"a prompt of about {amount:,} tokens is more than {limit}", code="request_too_large")
+def _tokens(limit: Limit, signals: Signals, record: Record) -> int:
+    """What the prompt is counted as until its usage is known. One that is surely larger than a whole window will not
+    fit later either: 400, at which every client stops."""
+    prompt = max(1, signals.tokens)
+    if prompt * CERTAIN_SHARE > limit.most:
+        record.limited = limit.kind
+        raise Refusal(400, f"a prompt of about {prompt:,} tokens is more than {limit}", code="request_too_large")
+    return min(prompt, limit.most)
 
 
 def _refusal(worst: Standing, record: Record) -> Refusal:

@@ -54,7 +54,7 @@ def chat(proxy: Signalbox, key: str = "k2", path: str = CHAT, **fields: object) 
 
 def burst(proxies: list[Signalbox], each: int, key: str = "k1", **fields: object) -> Counter[int]:
     """So many requests to each proxy at once, in threads of their own."""
-    with ThreadPoolExecutor(40) as threads:
+    with ThreadPoolExecutor(24) as threads:
         told = [threads.submit(chat, proxy, key, **fields) for _ in range(each) for proxy in proxies]
         return Counter(each.result()[0] for each in told)
 
@@ -215,7 +215,15 @@ def test_no_more_than_so_many_at_once_and_no_place_is_ever_lost(proxy: Signalbox
 @pytest.fixture(scope="module")
 def redis() -> Iterator[RedisProcess]:
     with redis_server() as running:
+        prefer(running)
         yield running
+
+
+def prefer(redis: RedisProcess) -> None:
+    """On a machine that tests keep busy it gets the processor first, where that is allowed: it has 45 ms to answer."""
+    assert redis.process is not None
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, redis.process.pid, -15)
 
 
 @pytest.fixture
@@ -289,6 +297,7 @@ def test_without_redis_each_process_goes_on_with_its_own_count(
             assert "Traceback" not in proxy.log.read_text()
     finally:
         redis.start()
+        prefer(redis)
     for proxy in replicas:
         until_shared(proxy)
     assert chat(replicas[0], "k1", model="each")[0] == 200  # Redis has forgotten all, and counts again
