@@ -24,7 +24,7 @@ from tests.faults.targets import TARGETS
 
 __all__ = ["bad_inputs"]
 
-EXAMPLES = 250
+EXAMPLES = 60
 """Of each operation, in the phase that looks for more than the corners."""
 DRAWN = 1500
 """By Hypothesis, of each target."""
@@ -74,7 +74,14 @@ def _api(proxy: Watched, title: str, schema: object) -> tuple[list[str], bool]:
         file.write_text(json.dumps(schema) if schema else proxy.proxy.get("/openapi.json")[1])
         command = [program, "run", str(file), "--url", proxy.proxy.root, "--checks", "not_a_server_error"]
         command += ["--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES), "--seed", "1"]
-        command += ["--request-timeout", str(SLOWEST), "--max-response-time", str(SLOWEST), "--continue-on-failure"]
+        command += [
+            "--request-timeout",
+            str(SLOWEST),
+            "--max-response-time",
+            str(SLOWEST),
+            "--continue-on-failure",
+            "--no-shrink",
+        ]
         command += ["--suppress-health-check", "all", "--report", "json", "--report-json-path", str(report)]
         began = time.monotonic()
         done = subprocess.run([*command, "--no-color"], capture_output=True, text=True, cwd=folder, check=False)
