@@ -31,8 +31,8 @@ from router.backends.world.job import Job
 from router.backends.world.link import Link
 from router.backends.world.question import CHAT, pack
 from router.backends.world.settings import Settings, settings
+from router.config.backend import WorldBackend as Spec
 from router.config.known import facts
-from router.config.schema import WorldBackend as Spec
 
 __all__ = ["AT_ONCE", "PLACES", "Delay"]
 

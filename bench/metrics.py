@@ -17,7 +17,8 @@ from pathlib import Path
 
 from bench.report import machine, number, table
 from router.accounts.bills import Bills
-from router.config.schema import HttpBackend, Price, Rules
+from router.config.backend import HttpBackend, Price
+from router.config.schema import Rules
 from router.telemetry.conventions import Provider
 from router.telemetry.log import as_json, as_text
 from router.telemetry.metrics import Metrics

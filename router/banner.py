@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from router import __version__
 from router.backends.contract import Backend
 from router.box import Box
+from router.config.backend import GgufBackend, HttpBackend, LitellmBackend, WorldBackend
 from router.config.facts import Facts
-from router.config.schema import GgufBackend, HttpBackend, LitellmBackend, WorldBackend
 
 __all__ = ["banner", "greet", "is_worker"]
 

@@ -14,8 +14,9 @@ from router.accounts.heard import written
 from router.accounts.prices import FREE, baseline_price, price_at, told_cost, usd
 from router.accounts.tokens import tokens_of
 from router.accounts.working import Working
+from router.config.backend import Backend
 from router.config.price import Price
-from router.config.schema import Backend, Rules
+from router.config.schema import Rules
 from router.request.tokens import estimate
 from router.telemetry.record import Cost, Record, Tokens
 

@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from router.config import catalogue
+from router.config.backend import Backend, HttpBackend, LitellmBackend
+from router.config.backend import Price as Said
 from router.config.known import is_private
 from router.config.price import Price
-from router.config.schema import Backend, HttpBackend, LitellmBackend
-from router.config.schema import Price as Said
 from router.telemetry.record import Tokens
 
 __all__ = ["FREE", "baseline_price", "price_at", "told_cost", "usd"]

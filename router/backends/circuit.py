@@ -23,8 +23,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
+from router.config.backend import Circuit as Settings
 from router.config.facts import Facts
-from router.config.schema import Circuit as Settings
 
 __all__ = ["Circuit", "CircuitState", "Window"]
 

@@ -21,8 +21,8 @@ from router.backends.llama.installed import NOT_INSTALLED, llama_is_installed
 from router.backends.llama.job import Job
 from router.backends.llama.request import read
 from router.backends.slots import Slots
+from router.config.backend import GgufBackend as Spec
 from router.config.facts import Facts
-from router.config.schema import GgufBackend as Spec
 from router.telemetry.work import Work
 
 __all__ = ["GgufBackend"]

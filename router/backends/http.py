@@ -13,8 +13,8 @@ from router.backends.probe import Prober
 from router.backends.scrub import Scrubber
 from router.backends.servers.interview import NOT_NOW
 from router.backends.slots import Slots
+from router.config.backend import HttpBackend as Spec
 from router.config.facts import Facts
-from router.config.schema import HttpBackend as Spec
 from router.config.secret import reveal
 from router.request.credentials import CREDENTIALS, sounds_secret
 from router.wire.client import Limits, Origin, Pool, Response, WireError

@@ -15,8 +15,8 @@ from router.backends.litellm_library import library
 from router.backends.litellm_request import FIELDS, arguments, refuse_unsendable, speaks_openai
 from router.backends.scrub import Scrubber
 from router.backends.slots import Slots
+from router.config.backend import LitellmBackend as Spec
 from router.config.facts import Facts
-from router.config.schema import LitellmBackend as Spec
 from router.config.secret import reveal
 from router.request.credentials import sounds_secret
 

@@ -7,8 +7,8 @@ from typing import cast
 
 from router.backends.circuit import Circuit
 from router.backends.contract import Backend
+from router.config.backend import Backend as Spec
 from router.config.facts import Facts
-from router.config.schema import Backend as Spec
 
 __all__ = ["KINDS", "build"]
 

@@ -19,7 +19,7 @@ from router.accounts.ledger import data_dir
 from router.config.client_keys import ALIAS, expiry
 from router.config.load import load, rules_file
 from router.config.problems import RulesError
-from router.config.schema import seconds
+from router.config.written import seconds
 from router.settings import Settings, faults
 
 __all__ = ["arguments", "run"]

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from router.accounts.ledger import FILE, data_dir
 from router.accounts.spend import BY, Line, Spend, spend
-from router.config.schema import seconds
+from router.config.written import seconds
 from router.settings import Settings, faults
 
 __all__ = ["arguments", "run"]

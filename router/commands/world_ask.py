@@ -17,7 +17,7 @@ from router.backends.contract import BackendError, Call
 from router.backends.llama.installed import NOT_INSTALLED, llama_is_installed
 from router.backends.world.question import CHAT, FIELD, Question, pack
 from router.backends.world.settings import Settings, settings
-from router.config.schema import WorldBackend
+from router.config.backend import WorldBackend
 from router.world.files import WorldError
 from router.world.yard.picture import draw_steps
 from router.world.yard.state import Yard

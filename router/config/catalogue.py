@@ -16,9 +16,9 @@ from typing import Any
 
 import orjson
 
+from router.config.backend import LitellmBackend
 from router.config.price import Price, listed_price
 from router.config.problems import Problem, did_you_mean
-from router.config.schema import LitellmBackend
 
 __all__ = ["Entry", "list_file", "lookup", "names", "newest", "remark"]
 

@@ -14,16 +14,8 @@ import orjson
 from pydantic import ValidationError
 
 from router.config import catalogue
-from router.config.schema import (
-    Backend,
-    GgufBackend,
-    HttpBackend,
-    LitellmBackend,
-    Modality,
-    Route,
-    Rules,
-    WorldBackend,
-)
+from router.config.backend import Backend, GgufBackend, HttpBackend, LitellmBackend, Modality, WorldBackend
+from router.config.schema import Route, Rules
 
 __all__ = ["CLOUDS", "SERVERS", "Cloud", "Found", "Server", "abilities", "discover"]
 

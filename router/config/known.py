@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from router.config import catalogue
+from router.config.backend import Backend, GgufBackend, HttpBackend, LitellmBackend, WorldBackend
 from router.config.facts import Facts
-from router.config.schema import Backend, GgufBackend, HttpBackend, LitellmBackend, WorldBackend
 
 __all__ = ["YARD", "all_facts", "facts", "is_free", "is_loopback", "is_loopback_host", "is_private"]
 

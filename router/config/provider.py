@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from router.config.schema import Backend, GgufBackend, HttpBackend, LitellmBackend
+from router.config.backend import Backend, GgufBackend, HttpBackend, LitellmBackend
 
 __all__ = ["provider_of", "server_of"]
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from router.config import catalogue
+from router.config.backend import HttpBackend
 from router.config.known import is_private
 from router.config.problems import Place, Problem, did_you_mean
-from router.config.schema import Cache, Case, HttpBackend, Route, Rules
+from router.config.schema import Cache, Case, Route, Rules
 
 __all__ = ["AUTO", "Names", "problems"]
 

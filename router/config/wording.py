@@ -13,8 +13,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from router.config.backend import GgufBackend, HttpBackend, LitellmBackend, WorldBackend
 from router.config.problems import Place, Problem, did_you_mean
-from router.config.schema import GgufBackend, HttpBackend, LitellmBackend, Rules, WorldBackend
+from router.config.schema import Rules
 
 __all__ = ["KINDS", "model_at", "options", "problems"]
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router.config import catalogue
+from router.config.backend import LitellmBackend
 from router.config.discover import Found, discover
 from router.config.facts import Facts
 from router.config.known import all_facts
 from router.config.load import Loaded, examine, read_content, rules_file
 from router.config.problems import Problem, RulesError
-from router.config.schema import LitellmBackend, Rules
+from router.config.schema import Rules
 from router.routing.plan import Plan, compile_plan
 
 __all__ = ["Rulebook", "open_rules", "read_rules"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from router.config.backend import Backend, GgufBackend
 from router.config.facts import Facts
-from router.config.schema import Backend, GgufBackend
 from router.config.states import Given
 from router.request.signals import Signals
 from router.telemetry.load import Load

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 
 from router.accounts.prices import FREE, baseline_price, price_at, told_cost, usd
 from router.config import catalogue
+from router.config.backend import Backend
 from router.config.price import Price, listed_price
-from router.config.schema import Backend
 from router.telemetry.record import Tokens
 
 CLOUD = "https://api.openai.com/v1"

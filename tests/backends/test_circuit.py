@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from router.backends.circuit import PARTS, Circuit, Window
+from router.config.backend import Circuit as Settings
 from router.config.facts import Facts
-from router.config.schema import Circuit as Settings
 
 LONGEST = 40.0
 DEFAULT = Settings(failures=3, rate=0.5, window=30.0, requests=10, pause=5.0, longest_pause=LONGEST)

@@ -20,8 +20,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from router.backends import gguf
 from router.backends.contract import BackendError, Call, Events
 from router.backends.gguf import GgufBackend
+from router.config.backend import GgufBackend as Spec
 from router.config.facts import Facts
-from router.config.schema import GgufBackend as Spec
 from tests import tiny_gguf
 
 pytestmark = [pytest.mark.anyio, pytest.mark.real]

@@ -23,8 +23,8 @@ from router.backends.contract import BackendError, Call, Events
 from router.backends.litellm import LitellmBackend
 from router.backends.litellm_errors import Redactor
 from router.backends.litellm_request import arguments
+from router.config.backend import LitellmBackend as Spec
 from router.config.facts import Facts
-from router.config.schema import LitellmBackend as Spec
 from tests import tiny_gguf
 from tests.backends.provider import Provider
 from tests.signalbox import free_port

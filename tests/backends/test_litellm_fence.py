@@ -14,8 +14,8 @@ from router.backends.contract import BackendError, Call
 from router.backends.litellm import LitellmBackend
 from router.backends.litellm_fence import NOT_FETCHED
 from router.backends.litellm_library import library
+from router.config.backend import LitellmBackend as Spec
 from router.config.facts import Facts
-from router.config.schema import LitellmBackend as Spec
 from tests.backends.provider import Provider
 
 pytestmark = pytest.mark.anyio

@@ -12,9 +12,9 @@ import pytest
 from router.backends import probe
 from router.backends.contract import BackendError, Call
 from router.backends.http import HttpBackend
+from router.config.backend import HttpBackend as Spec
+from router.config.backend import Timeouts
 from router.config.known import facts
-from router.config.schema import HttpBackend as Spec
-from router.config.schema import Timeouts
 from tests.signalbox import free_port
 from tests.upstream import Request, Upstream, respond, upstream
 

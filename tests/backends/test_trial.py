@@ -10,8 +10,8 @@ import pytest
 from router.backends.circuit import Circuit
 from router.backends.contract import Plain
 from router.backends.trial import Trial, begin
+from router.config.backend import Circuit as Settings
 from router.config.facts import Facts
-from router.config.schema import Circuit as Settings
 from router.wire.retry_after import retry_after
 
 ONCE = Settings(failures=1)

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from router.config import catalogue
+from router.config.backend import LitellmBackend
 from router.config.known import facts
-from router.config.schema import LitellmBackend
 
 TODAY = datetime.date(2026, 11, 21)
 

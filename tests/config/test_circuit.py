@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from router.config.backend import Circuit
 from router.config.load import parse
 from router.config.problems import RulesError
-from router.config.schema import Circuit
 
 
 def spec(value: str) -> Circuit | bool:

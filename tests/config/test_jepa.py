@@ -2,10 +2,10 @@
 
 import pytest
 
+from router.config.backend import WorldBackend
 from router.config.jepa import VARIABLES, said_by_environment
 from router.config.load import parse
 from router.config.problems import RulesError
-from router.config.schema import WorldBackend
 
 ALL = {
     "JEPA_DECODER_MODEL": "m.gguf",

@@ -2,8 +2,8 @@
 
 import pytest
 
+from router.config.backend import GgufBackend, HttpBackend, WorldBackend
 from router.config.known import YARD, facts, is_loopback, is_private
-from router.config.schema import GgufBackend, HttpBackend, WorldBackend
 
 
 @pytest.mark.parametrize(

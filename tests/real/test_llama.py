@@ -18,8 +18,8 @@ from openai import OpenAI
 from router.backends import probe
 from router.backends.contract import Call
 from router.backends.http import HttpBackend
+from router.config.backend import HttpBackend as HttpSpec
 from router.config.known import facts
-from router.config.schema import HttpBackend as HttpSpec
 from tests import tiny_gguf
 from tests.signalbox import Signalbox, free_port, signalbox
 

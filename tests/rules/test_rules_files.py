@@ -279,7 +279,8 @@ def used(value, place=(), root=None, found=None):
 
 
 def test_the_manual_shows_every_option_of_the_schema():
-    from router.config.schema import Cache, Case, Expect, Power, Price, Route, Rules, Similar, Timeouts
+    from router.config.backend import Power, Price, Timeouts
+    from router.config.schema import Cache, Case, Expect, Route, Rules, Similar
     from router.config.states import Given
     from router.config.target import Target
 

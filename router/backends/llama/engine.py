@@ -22,7 +22,7 @@ from router.backends.llama.prompt import ChatTemplate
 from router.backends.llama.request import CompletionRequest, refuse
 from router.backends.llama.sampler import Sampler, gbnf
 from router.backends.llama.tools import forced
-from router.config.schema import GgufBackend as Spec
+from router.config.backend import GgufBackend as Spec
 from router.telemetry.work import Work
 
 __all__ = ["Engine"]

@@ -19,8 +19,8 @@ from router.backends.world.link import Link
 from router.backends.world.question import CHAT, COMPLETIONS, pack
 from router.backends.world.settings import settings
 from router.backends.world.tally import Tally
+from router.config.backend import WorldBackend as Spec
 from router.config.facts import Facts
-from router.config.schema import WorldBackend as Spec
 from router.telemetry.work import Work
 
 __all__ = ["WorldBackend"]

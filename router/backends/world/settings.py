@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 if TYPE_CHECKING:  # the child reads settings, too, and needs no pydantic for it
-    from router.config.schema import WorldBackend
+    from router.config.backend import WorldBackend
 
 __all__ = ["PROJECTION", "Settings", "settings"]
 

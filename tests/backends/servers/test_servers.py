@@ -14,9 +14,9 @@ from router.backends.http import HttpBackend
 from router.backends.servers import llama_cpp, lm_studio, ollama
 from router.backends.servers.openai import entries, said_in_list
 from router.backends.servers.told import Told
+from router.config.backend import HttpBackend as Spec
 from router.config.facts import Facts
 from router.config.known import facts
-from router.config.schema import HttpBackend as Spec
 from tests.backends.servers.shapes import (
     LLAMA,
     LM_STUDIO_V0,

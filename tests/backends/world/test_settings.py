@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from router.backends.world.settings import Settings, settings
-from router.config.schema import WorldBackend as Spec
+from router.config.backend import WorldBackend as Spec
 from tests import tiny_gguf
 from tests.backends.world.worlds import files
 

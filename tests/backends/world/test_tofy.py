@@ -16,7 +16,7 @@ from router.backends.world.question import Question
 from router.backends.world.settings import Settings, settings
 from router.backends.world.speaker import Spoken
 from router.backends.world.tofy import TofySpeaker
-from router.config.schema import WorldBackend as Spec
+from router.config.backend import WorldBackend as Spec
 from router.world.files import WorldError
 from tests import tiny_gguf
 from tests.backends.world.worlds import NO_END, asked, files

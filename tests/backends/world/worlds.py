@@ -13,8 +13,8 @@ from router.backends.contract import Call
 from router.backends.world.backend import WorldBackend
 from router.backends.world.question import Question, pack
 from router.backends.world.settings import Settings
+from router.config.backend import WorldBackend as Spec
 from router.config.known import facts
-from router.config.schema import WorldBackend as Spec
 from tests import tiny_gguf
 from tests.world.checkpoints import write_checkpoint, write_prefix
 
