@@ -130,6 +130,20 @@ def test_sigterm_lets_a_stream_finish_takes_no_new_one_and_exits_with_0() -> Non
             assert proxy.process.wait(5) == 0
 
 
+def test_several_workers_that_stop_take_nobody_in_whom_they_would_let_wait() -> None:
+    with upstream() as server, signalbox(RULES.format(url=server.url, name="all"), "--workers", "2") as proxy:
+        server.pieces, server.pause = ["x"] * 80, 0.05
+        with open_stream(proxy) as answer:
+            proxy.process.send_signal(signal.SIGTERM)
+            until = time.monotonic() + 3
+            with pytest.raises(OSError, match="refused"):  # noqa: PT012
+                while time.monotonic() < until:
+                    proxy.get("/health")
+                    time.sleep(0.1)
+            assert answer.read().endswith(b"[DONE]\n\n")
+            assert proxy.process.wait(5) == 0
+
+
 def test_sigterm_ends_a_stream_that_takes_longer_than_the_grace_time() -> None:
     with upstream() as server, signalbox(RULES.format(url=server.url, name="all"), SIGNALBOX_GRACE="1") as proxy:
         server.pieces, server.pause = ["x"] * 200, 0.05
