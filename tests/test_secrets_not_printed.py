@@ -129,6 +129,7 @@ COMMAND_LINES = {
     ],
     "keys": [["keys", "list"], ["keys", "list", "--json"], ["keys", "revoke", "me"]],
     "spend": [["spend"], ["spend", "--json"]],
+    "budget": [["budget"], ["budget", "--json"]],
     "extras": [["extras"]],
     "cache": [
         ["cache", "stats"],

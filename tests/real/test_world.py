@@ -190,7 +190,8 @@ def test_a_full_queue_is_a_503_that_says_when_to_come_back(other: Upstream, tofy
     ):
         answer.readline()
         status, headers, _ = ask(proxy, "tofy")
-        assert (status, headers["retry-after"]) == (503, "2")
+        assert status == 503
+        assert int(headers["retry-after"]) >= 1
 
 
 def test_a_damaged_file_takes_one_backend_down_and_no_other(other: Upstream, tmp_path: Path) -> None:
