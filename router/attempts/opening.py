@@ -13,7 +13,7 @@ import orjson
 from router.attempts.accept import Judge
 from router.attempts.failure import CONTEXT, is_context_error, speaks_of_server
 from router.backends.contract import BackendError
-from router.wire.sse import event_data, split_events
+from router.wire.sse import each_event, event_data, split_events
 
 __all__ = ["CHECKED", "Opening", "error_in"]
 
@@ -65,10 +65,12 @@ class Opening:
         self._size += len(data)
         if self._judge is not None and self._judge.whole:
             return self._size > JUDGED
-        events, self._rest = split_events(self._rest + data if self._rest else data)
-        for event in events:
+        whole, seen = self._rest + data if self._rest else data, 0
+        for event, end in each_event(whole):
             if self._says_something(event):
                 return True
+            seen = end
+        self._rest = whole[seen:]
         return self._size > HELD
 
     async def end(self, held: bytes) -> None:

@@ -6,11 +6,12 @@ The bytes are relayed as they came. Only events that hold one of a few words (us
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
-__all__ = ["StreamWatch", "split_events"]
+__all__ = ["StreamWatch", "each_event", "event_data", "split_events"]
 
 CARRY_LIMIT = 64 * 1024
 """Bytes of an unfinished event kept. A usage event is a few hundred bytes; a longer one is content, and passes."""
@@ -32,6 +33,14 @@ def split_events(data: bytes) -> tuple[list[bytes], bytes]:
         events.append(data[start : match.end()])
         start = match.end()
     return events, data[start:]
+
+
+def each_event(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """As `split_events`, one after the other: each complete event, and where in `data` it ends."""
+    start = 0
+    for match in _BOUNDARY.finditer(data):
+        yield data[start : match.end()], match.end()
+        start = match.end()
 
 
 def event_data(event: bytes) -> bytes:
@@ -88,13 +97,16 @@ class StreamWatch:
         return events
 
     def _find_usage(self, data: bytes) -> bytes:
-        events, rest = split_events(data)
-        kept = []
-        for event in [*events, rest] if rest else events:
-            if _USAGE.search(event) and self._take_usage(event) and self.hide_usage and _NO_CHOICES.search(event):
-                continue
-            kept.append(event)
-        return b"".join(kept)
+        kept, done, at = b"", 0, 0
+        while (match := _USAGE.search(data, at)) is not None:
+            start = max(done, _last_boundary(data[: match.start()]))
+            end = _BOUNDARY.search(data, match.end())
+            at = end.end() if end is not None else len(data)
+            event = data[start:at]
+            if self._take_usage(event) and self.hide_usage and _NO_CHOICES.search(event):
+                kept += data[done:start]
+                done = at
+        return kept + data[done:] if done else data
 
     def _take_usage(self, event: bytes) -> bool:
         try:
