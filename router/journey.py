@@ -63,7 +63,7 @@ async def travel(
     record.rejected, record.private = decision.rejected, decision.private
     if record.trace is not None:
         record.trace.asked(envelope.data, signals.model, signals.session, decision.private)
-    if not decision.order:
+    if decision.backend is None:
         raise _no_candidate(state, decision)
     if box.turnstile.limited:
         await box.turnstile.admit(decision, signals, exchange, record)
@@ -111,7 +111,7 @@ class Trip:
 
     __slots__ = (
         *("box", "state", "exchange", "envelope", "signals", "decision", "record", "upload", "meter"),
-        *("_heartbeat", "_hide_usage", "_route"),
+        *("_heartbeat", "_hide_usage", "_order", "_route"),
     )
 
     def __init__(
@@ -134,6 +134,7 @@ class Trip:
         self.record = record
         self.upload = upload
         self.meter = Meter(state.bills, record, lambda: signals.tokens)
+        self._order = decision.order
         self._route = decision.settings or DIRECTLY
         self._hide_usage = hides_usage(envelope, signals)
         self._heartbeat: Heartbeat | None = None
@@ -166,7 +167,7 @@ class Trip:
         deadline = asyncio.get_running_loop().time() + route.timeout if route.timeout else None
         upload = self.upload
         return Course(
-            self.decision.order,
+            self._order,
             self._ask,
             self.state.facts,
             self.box.retries,
@@ -214,7 +215,7 @@ class Trip:
 
     def _is_last(self, name: str) -> bool:
         """No other candidate is left after this one."""
-        return name == self.decision.order[-1] or (self.upload is not None and self.upload.touched)
+        return name == self._order[-1] or (self.upload is not None and self.upload.touched)
 
     async def _from_cache(self, visit: Visit) -> bool:
         """Relay the answer that was kept. False when there is none."""
