@@ -17,7 +17,7 @@ def folder() -> Path | None:
 
 
 def needed() -> Path:
-    """The folder; the test is skipped without it, in CI too: nobody can be asked to have it."""
+    """The folder; the test is skipped without it, in CI too: the texts belong to others, and are not published."""
     place = folder()
     if place is None:
         pytest.skip("no recorded requests at hand: SIGNALBOX_CAPTURES names their folder")

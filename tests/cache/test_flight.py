@@ -27,7 +27,7 @@ class Script(Answer):
         self.aborted_at = 0.0
 
     async def read(self) -> bytes:
-        raise NotImplementedError
+        raise AssertionError("an event stream is piped, never read whole")
 
     async def pipe(self, sink: Callable[[bytes], None], ready: Callable[[], Any] | None = None) -> None:
         while (piece := await self.pieces.get()) is not None:

@@ -34,6 +34,7 @@ def cases() -> list[dict[str, Any]]:
 
 
 def _needed() -> tuple[Path, dict[str, Any]]:
+    """Skips the test without them, in CI too: they are another project's files, and not ours to publish."""
     place = folder()
     if place is None:
         pytest.skip("no golden vectors at hand: SIGNALBOX_TOFY_GOLDEN names their folder")
