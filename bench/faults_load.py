@@ -8,6 +8,7 @@ import resource
 import signal
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -381,4 +382,6 @@ def client_leaves() -> tuple[str, bool]:
 
 
 def _told(failed: list[str]) -> str:
-    return "".join(f"\n- {reason}" for reason in ["", *failed[:10]]) if failed else ""
+    """How requests failed, the most frequent first."""
+    reasons = Counter(failed).most_common(10)
+    return "\n\nFailed: " + ", ".join(f"{number} × {reason}" for reason, number in reasons) + "." if failed else ""

@@ -11,15 +11,18 @@ from router.routing.plan import Plan
 
 __all__ = ["explain"]
 
+ATTEMPTS = {"retries", "hedge", "timeout", "accept"}
+
 
 def explain(plan: Plan, signals: Signals, facts: Mapping[str, Facts]) -> dict[str, Any]:
     """The decision as JSON has it.
 
     `route` ("" when none matched), `backend` (None when no candidate is left), `candidates` (each `backend`, `ok`,
     `gate`, `reason`), `choice` (by what the route orders them; None without a route and where the client named one),
-    `cache` (`ttl` in seconds, `scope`; None where the route keeps no answers), `rules` (each `name`,
-    `matched`, `conditions` with `signal`, `wanted`, `found`, `ok`) up to and including the first that matches, as those
-    after it are not looked at, and `signals` with the value of each.
+    `cache` (`ttl` in seconds, `scope`; None where the route keeps no answers), `attempts` (what the route says of
+    `retries`, `hedge` and `timeout` in seconds, `accept`; None without a route), `rules` (each `name`, `matched`,
+    `conditions` with `signal`, `wanted`, `found`, `ok`) up to and including the first that matches, as those after it
+    are not looked at, and `signals` with the value of each.
     """
     decision = plan.decide(signals, facts, told=True)
     candidates = [
@@ -34,6 +37,7 @@ def explain(plan: Plan, signals: Signals, facts: Mapping[str, Facts]) -> dict[st
         "candidates": candidates,
         "choice": settings.choice if settings is not None and not decision.named else None,
         "cache": {"ttl": cache.ttl, "scope": cache.scope} if cache is not None else None,
+        "attempts": settings.model_dump(include=ATTEMPTS) if settings is not None else None,
         "rules": _rules(plan, signals),
         "signals": signals.as_dict(),
     }

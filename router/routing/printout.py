@@ -79,6 +79,24 @@ def _choice(told: Mapping[str, Any], style: Style) -> Iterator[str]:
         if (cache := told["cache"]) is not None:
             whose = "for everyone" if cache["scope"] == "everyone" else "for each client key its own"
             yield style.dim(f"  answers are kept for {cache['ttl']:g} s, {whose}; docs/cache.md tells which")
+        if attempts := _attempts(told["attempts"], sum(candidate["ok"] for candidate in told["candidates"])):
+            yield style.dim(f"  {attempts}; docs/attempts.md tells how")
+
+
+def _attempts(said: Mapping[str, Any] | None, candidates: int) -> str:
+    """What a route says of attempts beyond their order; "" when nothing."""
+    if said is None:
+        return ""
+    parts = []
+    if said["accept"] and candidates > 1:
+        parts.append(f"only an answer that passes [{', '.join(said['accept'])}] counts, but for the last candidate's")
+    if said["retries"]:
+        parts.append(f"one that fails is asked {said['retries']} more {'time' if said['retries'] == 1 else 'times'}")
+    if said["hedge"] is not None and candidates > 1:
+        parts.append(f"the next is asked as well after {said['hedge']:g} s")
+    if said["timeout"] is not None:
+        parts.append(f"all within {said['timeout']:g} s")
+    return "; ".join(parts)
 
 
 def _rules(plan: Plan, told: Mapping[str, Any], style: Style) -> Iterator[str]:

@@ -206,7 +206,7 @@ def test_explain_over_http_decides_without_sending(proxy: Signalbox, server: Ups
     told = json.loads(answer)
     assert status == 200
     assert (told["route"], told["backend"]) == ("embeddings", "here")
-    assert set(told) == {"route", "backend", "candidates", "choice", "cache", "rules", "signals"}
+    assert set(told) == {"route", "backend", "candidates", "choice", "cache", "attempts", "rules", "signals"}
     assert told["signals"]["task"] == "embed"
     assert len(server.asked) == before
     assert call(proxy, "POST", "/api/explain", b"{", **{"content-type": "application/json"})[0] == 400

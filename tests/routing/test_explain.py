@@ -31,7 +31,7 @@ def text(request: Signals, routes: Plan = ROUTES) -> str:
 
 def test_an_explanation_has_exactly_these_keys() -> None:
     found = told(signals(messages=[IMAGE]))
-    assert set(found) == {"route", "backend", "candidates", "choice", "cache", "rules", "signals"}
+    assert set(found) == {"route", "backend", "candidates", "choice", "cache", "attempts", "rules", "signals"}
     assert all(set(each) == {"backend", "ok", "gate", "reason"} for each in found["candidates"])
     assert all(set(each) == {"name", "matched", "conditions"} for each in found["rules"])
     conditions = [condition for rule in found["rules"] for condition in rule["conditions"]]
@@ -60,6 +60,21 @@ def test_it_says_whether_answers_are_kept() -> None:
     assert "answers are kept for 3600 s, for each client key its own" in text(signals(), routes)
     assert told(signals(messages=[IMAGE]))["cache"] is None
     assert "answers are kept" not in text(signals(messages=[IMAGE]))
+
+
+def test_it_says_how_the_route_attempts_it() -> None:
+    said = {"retries": 1, "hedge": "3s", "timeout": "1m", "accept": ["tools"]}
+    routes = plan({"to": ["home", "cloud"], **said})
+    assert told(signals(), routes)["attempts"] == {"retries": 1, "hedge": 3, "timeout": 60, "accept": ["tools"]}
+    sentence = (
+        "  only an answer that passes [tools] counts, but for the last candidate's; "
+        "one that fails is asked 1 more time; the next is asked as well after 3 s; "
+        "all within 60 s; docs/attempts.md tells how"
+    )
+    assert sentence in text(signals(), routes).splitlines()
+    alone = text(signals(), plan({"to": "home", **said}))
+    assert "the next" not in alone and "counts" not in alone
+    assert "docs/attempts.md" not in text(signals())
 
 
 def test_the_text_says_where_it_goes_and_why() -> None:
