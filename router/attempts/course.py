@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from router.attempts.failure import Failure
@@ -20,7 +21,8 @@ __all__ = ["Ask", "Claim", "Course"]
 
 Claim = Callable[[], bool]
 """Asked when an answer has come so far that it counts: False where another was quicker."""
-Ask = Callable[[str, Claim], Coroutine[Any, Any, Failure | None]]
+Ask = Callable[[str, Claim, bool], Coroutine[Any, Any, Failure | None]]
+"""Of a candidate's name, that, and whether no other is left that was not asked yet."""
 
 SHORT = 1.0
 """Seconds that are waited for a backend while another candidate could be asked."""
@@ -63,23 +65,25 @@ class Course:
         later: list[tuple[float, str]] = []
         failure: Failure | None = None
         while waiting or later:
-            if waiting:
-                name = waiting.popleft()
-            else:
-                when, name = later.pop(later.index(min(later)))
-                await self.sleep(max(0.0, when - _now()))
-            failure = await self.ask(name, _always)
+            name = waiting.popleft() if waiting else await self._due(later)
+            failure = await self.ask(name, _always, not waiting)
             if failure is None or failure.final or not self.repeatable():
                 return failure
             if failure.context:
-                waiting, later = deque(self._larger(name, waiting)), []
+                waiting, later = self._larger(name, waiting, later)
             elif (wait := self._again(name, failure)) is not None:
-                if waiting and wait > SHORT:
+                if wait > SHORT and (waiting or later):
                     later.append((_now() + wait, name))
                 else:
                     await self.sleep(wait)
                     waiting.appendleft(name)
         return failure
+
+    async def _due(self, later: list[tuple[float, str]]) -> str:
+        """The one that may be asked again first, when it may."""
+        when, name = later.pop(later.index(min(later)))
+        await self.sleep(max(0.0, when - _now()))
+        return name
 
     def _again(self, name: str, failure: Failure) -> float | None:
         """Seconds until this candidate is asked again; None where it is not."""
@@ -93,59 +97,71 @@ class Course:
         self._turns[name] = turn + 1
         return wait
 
-    def _larger(self, name: str, waiting: Sequence[str]) -> list[str]:
+    def _larger(
+        self, name: str, waiting: Sequence[str], later: Sequence[tuple[float, str]]
+    ) -> tuple[deque[str], list[tuple[float, str]]]:
         """The candidates that may hold what this one could not; one that tells nothing of its context may."""
         full = self.facts[name].context if name in self.facts else None
-        if full is None:
-            return list(waiting)
-        contexts = {each: self.facts[each].context for each in waiting if each in self.facts}
-        return [each for each in waiting if (context := contexts.get(each)) is None or context > full]
+
+        def may(other: str) -> bool:
+            context = self.facts[other].context if other in self.facts else None
+            return full is None or context is None or context > full
+
+        return deque(filter(may, waiting)), [each for each in later if may(each[1])]
 
     async def _race(self, delay: float) -> Failure | None:
-        """The next starts when the one before has said nothing for `delay`, or has failed; the first content wins."""
+        """The next starts when the one before has said nothing for `delay`, or has failed; the first content wins.
+        One that failed is asked again when all others have failed, too."""
         waiting = deque(self.order)
-        running: dict[asyncio.Task[Failure | None], str] = {}
-        winner: list[str] = []
+        later: list[tuple[float, str]] = []
+        running: dict[asyncio.Task[Failure | None], tuple[str, int]] = {}
+        """With the candidate, and the number of the attempt: one may be asked again."""
+        winner: list[int] = []
+        numbers = count()
         failure: Failure | None = None
 
-        def start() -> None:
-            name = waiting.popleft()
+        def start(name: str) -> None:
+            mine = next(numbers)
 
             def claim() -> bool:
                 if not winner:
-                    winner.append(name)
-                    for task, other in running.items():
-                        if other != name:
+                    winner.append(mine)
+                    for task, (_, other) in running.items():
+                        if other != mine:
                             task.cancel()
-                return winner[0] == name
+                return winner[0] == mine
 
-            running[asyncio.ensure_future(self.ask(name, claim))] = name
+            running[asyncio.ensure_future(self.ask(name, claim, not waiting))] = name, mine
 
         try:
-            start()
+            start(waiting.popleft())
             patient = False
             while running:
-                hedging = bool(waiting) and not winner and not patient
+                hedging = bool(waiting) and not winner and not patient and self.repeatable()
                 done, _ = await asyncio.wait(
                     running, timeout=delay if hedging else None, return_when=asyncio.FIRST_COMPLETED
                 )
-                if not done and not winner:
+                if not done and not winner and self.repeatable():
                     patient = not self.budget.take()
                     if not patient:
-                        start()
+                        start(waiting.popleft())
                 for task in done:
-                    name = running.pop(task)
+                    name, _ = running.pop(task)
                     if task.cancelled():
                         continue
                     failed = task.result()
-                    if failed is None or failed.final:
+                    if failed is None or (failed.final and not winner):
                         return failed
                     if failed.reason != "beaten":
                         failure = failed
                     if failed.context:
-                        waiting = deque(self._larger(name, waiting))
+                        waiting, later = self._larger(name, waiting, later)
+                    elif (wait := None if winner else self._again(name, failed)) is not None:
+                        later.append((_now() + wait, name))
                     if waiting and not winner and self.repeatable():
-                        start()
+                        start(waiting.popleft())
+                if later and not running and not winner and self.repeatable():
+                    start(await self._due(later))
             return failure
         finally:
             for task in running:

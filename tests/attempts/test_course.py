@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,10 +27,12 @@ class Play:
     def __init__(self, **backends: list[Says]):
         self.does = backends
         self.asked: list[str] = []
+        self.last: list[bool] = []
         self.slept: list[float] = []
 
-    async def ask(self, name: str, claim: Claim) -> Says:
+    async def ask(self, name: str, claim: Claim, last: bool) -> Says:
         self.asked.append(name)
+        self.last.append(last)
         does = self.does[name]
         said = does.pop(0) if len(does) > 1 else does[0]
         if said is None:
@@ -147,6 +148,37 @@ def test_an_upload_that_has_begun_is_sent_to_nobody_else() -> None:
     assert play.asked == ["a"]
 
 
+def test_of_those_that_want_to_wait_the_one_that_is_due_first_is_asked_first() -> None:
+    busy = {"a": Failure("status 429", "", 429, retry_after=2.0), "b": Failure("status 429", "", 429, retry_after=30.0)}
+    play = Play(a=[busy["a"], GOOD], b=[busy["b"], GOOD])
+    assert play.run(retries=1) is None
+    assert play.asked == ["a", "b", "a"]
+    assert max(play.slept) <= 2.2
+
+
+def test_one_that_wants_to_wait_is_asked_again_for_a_prompt_that_fits_nowhere_else() -> None:
+    busy = Failure("status 503", "", 503, retry_after=3.0)
+    contexts = {"large": 128_000, "small": 8000}
+    play = Play(large=[busy, GOOD], small=[TOO_LONG])
+    assert play.run(retries=1, contexts=contexts) is None
+    assert play.asked == ["large", "small", "large"]
+    play = Play(smaller=[busy, GOOD], small=[TOO_LONG])
+    assert play.run(retries=1, contexts={"smaller": 4000, "small": 8000}) is TOO_LONG
+    assert play.asked == ["smaller", "small"]
+
+
+def test_the_one_asked_knows_whether_it_is_the_last() -> None:
+    play = Play(a=[BUSY], b=[BUSY], c=[BUSY])
+    play.run()
+    assert play.last == [False, False, True]
+    play = Play(a=[Failure("status 429", "", 429, retry_after=2.0), GOOD], b=[BUSY])
+    play.run(retries=1)
+    assert (play.asked[-1], play.last[-1]) == ("a", True), "nobody else is left when it is asked again"
+    play = Play(a=[TOO_LONG], b=[BUSY], c=[GOOD])
+    play.run(contexts={"a": 8000, "b": 32_000, "c": 4000})
+    assert (play.asked, play.last) == (["a", "b"], [False, True])
+
+
 def test_retries_never_add_more_than_a_fifth_to_an_outage() -> None:
     budget, asked, refused = Budget(), 0, 0
     for _ in range(1000):
@@ -182,18 +214,23 @@ def test_whatever_they_do_each_is_asked_a_bounded_number_of_times_and_nobody_aft
 # -- hedging ----------------------------------------------------------------------------------------------------------
 
 
-class Race:
-    """Backends that take their time: (seconds to the content, seconds from there to the end) or a failure."""
+Timed = tuple[float, Says] | tuple[float, float]
 
-    def __init__(self, **backends: tuple[float, Says] | tuple[float, float]):
+
+class Race:
+    """Backends that take their time: (seconds to the content, seconds from there to the end) or a failure; a list: one
+    after the other."""
+
+    def __init__(self, **backends: Timed | list[Timed]):
         self.does = backends
         self.asked: list[str] = []
         self.cancelled: list[str] = []
         self.won: list[str] = []
 
-    async def ask(self, name: str, claim: Claim) -> Says:
+    async def ask(self, name: str, claim: Claim, last: bool) -> Says:
         self.asked.append(name)
-        wait, then = self.does[name]
+        does = self.does[name]
+        wait, then = does.pop(0) if isinstance(does, list) else does
         try:
             await asyncio.sleep(wait)
             if isinstance(then, Failure):
@@ -207,10 +244,10 @@ class Race:
             raise
         return None
 
-    def run(self, hedge: float = 0.05, budget: Budget | None = None, until: Callable[[], None] | None = None) -> Says:
+    def run(self, hedge: float = 0.05, budget: Budget | None = None, **settings: object) -> Says:
         async def go() -> Says:
             facts = {name: Facts(name, "http") for name in self.does}
-            course = Course(list(self.does), self.ask, facts, budget or Budget(), hedge=hedge)
+            course = Course(list(self.does), self.ask, facts, budget or Budget(), hedge=hedge, **settings)  # type: ignore[arg-type]
             try:
                 return await course.run()
             finally:
@@ -277,3 +314,44 @@ def test_a_client_that_leaves_ends_all_of_them() -> None:
         assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(go())
+
+
+def test_a_request_that_cannot_be_sent_twice_is_not_hedged() -> None:
+    race = Race(a=(0.2, 0.0), b=(0.0, 0.0))
+    assert race.run(repeatable=lambda: False) is None
+    assert (race.asked, race.won) == (["a"], ["a"])
+
+
+def test_who_has_begun_to_answer_is_not_stopped_by_a_request_at_fault() -> None:
+    """The other says so in the very turn of the loop in which this one's content comes."""
+
+    async def go() -> None:
+        ended: list[str] = []
+        both = asyncio.Event()
+
+        async def ask(name: str, claim: Claim, last: bool) -> Says:
+            await both.wait()
+            if name == "b":
+                return WRONG
+            assert claim()
+            await asyncio.sleep(0.01)
+            ended.append(name)
+            return None
+
+        facts = {name: Facts(name, "http") for name in "ab"}
+        course = asyncio.ensure_future(Course(["a", "b"], ask, facts, Budget(), hedge=0.01).run())
+        await asyncio.sleep(0.05)
+        both.set()
+        assert await course is None
+        assert ended == ["a"]
+
+    asyncio.run(go())
+
+
+def test_in_a_race_those_that_failed_are_asked_again_after_the_others() -> None:
+    race = Race(a=[(0.0, DOWN), (0.0, 0.0)], b=[(0.0, BUSY), (0.0, 0.0)])
+    assert race.run(retries=1) is None
+    assert race.asked[:2] == ["a", "b"] and len(race.asked) == 3
+    race = Race(a=[(0.0, DOWN)] * 3, b=[(0.0, BUSY)] * 3)
+    assert race.run(retries=2) in (DOWN, BUSY)
+    assert (race.asked.count("a"), race.asked.count("b")) == (3, 3)
