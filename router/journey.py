@@ -44,6 +44,9 @@ log = logging.getLogger("signalbox.journey")
 DIRECTLY = Route(to=["direct"])
 """What holds for a request that names its backend, and for a route that says nothing."""
 
+EXPLAINED = 3.0
+"""Seconds that the words of an error may take, once its status is known."""
+
 COMMENTED = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 """Headers of a stream that begins with comments, before it is known whose answer it will be."""
 
@@ -89,29 +92,36 @@ def _session(signals: Signals) -> str:
 
 
 def _visit(
-    box: Box, state: State, signals: Signals, decision: Decision, backend: Backend, call: Call, record: Record
+    box: Box,
+    state: State,
+    signals: Signals,
+    decision: Decision,
+    backend: Backend,
+    call: Call,
+    record: Record,
+    attempt: Attempt,
 ) -> Visit | None:
     """This request at the cache; None where the route has none, or this request is not for it."""
     settings = decision.settings
     if settings is None or settings.cache is None:
         return None
     if call.credentials:  # what one client's own key buys is not for another
-        record.cache = "bypass"
+        record.cache = attempt.cache = "bypass"
         return None
     private = decision.private or state.rulebook.rules.backends[backend.name].private is True
     similar = settings.cache.similar
     embedder = state.backends.get(similar.backend) if similar is not None else None
     if embedder is not None and decision.private and not embedder.facts.private:
         embedder = None  # it would read the question
-    return box.cache.visit(settings.cache, decision.route, private, signals, backend, call, record, embedder)
+    return box.cache.visit(settings.cache, decision.route, private, signals, backend, call, record, attempt, embedder)
 
 
 class Trip:
     """One decided request on its way to its candidates."""
 
     __slots__ = (
-        *("box", "state", "exchange", "envelope", "signals", "decision", "record", "upload", "meter"),
-        *("_heartbeat", "_hide_usage", "_order", "_route"),
+        *("box", "state", "exchange", "envelope", "signals", "decision", "record", "upload"),
+        *("_deadline", "_heartbeat", "_hide_usage", "_route"),
     )
 
     def __init__(
@@ -133,25 +143,29 @@ class Trip:
         self.decision = decision
         self.record = record
         self.upload = upload
-        self.meter = Meter(state.bills, record, lambda: signals.tokens)
-        self._order = decision.order
         self._route = decision.settings or DIRECTLY
         self._hide_usage = hides_usage(envelope, signals)
         self._heartbeat: Heartbeat | None = None
+        self._deadline: float | None = None
+        """Of the whole request, on the loop's clock."""
 
     async def make(self) -> None:
         """Ask the candidates until one answers. Raises Refusal when none does."""
         route = self._route
         if self.signals.stream and route.keep_alive and self.envelope.path in CONVERSATIONS:
             self._heartbeat = Heartbeat(self.exchange, route.keep_alive, self._headers)
+        if route.timeout:
+            self._deadline = asyncio.get_running_loop().time() + route.timeout
         try:
-            async with asyncio.timeout(route.timeout) if route.timeout else contextlib.nullcontext():
+            async with asyncio.timeout_at(self._deadline) if route.timeout else contextlib.nullcontext():
                 failure = await self._course(route).run()
         except TimeoutError:
             if route.timeout is None:
                 raise
-            self._too_late(f"no answer within {route.timeout:g} s")
-            return
+            if not self.exchange.response_complete:  # it may have become so in this very moment
+                self._too_late(f"no answer within {route.timeout:g} s")
+                return
+            failure = None
         finally:
             if self._heartbeat is not None:
                 self._heartbeat.stop()
@@ -164,20 +178,19 @@ class Trip:
             self.box.sessions.put(_session(self.signals), served)
 
     def _course(self, route: Route) -> Course:
-        deadline = asyncio.get_running_loop().time() + route.timeout if route.timeout else None
         upload = self.upload
         return Course(
-            self._order,
+            self.decision.order,
             self._ask,
             self.state.facts,
             self.box.retries,
             route.retries,
             route.hedge,
-            deadline,
+            self._deadline,
             lambda: upload is None or not upload.touched,
         )
 
-    async def _ask(self, name: str, claim: Claim) -> Failure | None:
+    async def _ask(self, name: str, claim: Claim, last: bool) -> Failure | None:
         """One attempt. None: its answer is the client's, whole or cut after its first content."""
         record, backend = self.record, self.state.backends[name]
         attempt = Attempt(name, model=model_for(self.state, self.signals, backend) or self.signals.model)
@@ -185,49 +198,54 @@ class Trip:
         call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload)
         if backend.takes_client_key:
             call.credentials = self.box.keyring.keys.passed(self.envelope.headers.raw, self.envelope.grant)
-        visit = _visit(self.box, self.state, self.signals, self.decision, backend, call, record)
-        judge = self._judge(name)
+        visit = _visit(self.box, self.state, self.signals, self.decision, backend, call, record, attempt)
+        last = last or (self.upload is not None and self.upload.touched)
+        judge = self._judge(last)
+
+        def wins() -> bool:
+            return claim() and self._won(attempt)
+
         if visit is not None:
-            visit.attempt = attempt
             visit.fault = None if judge is None else judge.stream if call.stream else judge.plain
-            if await self._from_cache(visit):
-                return None
+            if (kept := await visit.look()) is not None:
+                return await self._replay(kept, wins)
         if record.trace is not None:
             call.headers = record.trace.onward(call.headers)
-        if visit is None or not visit.joins:
-            self.meter.asked(name)
         asked = backend if visit is None else visit
-        trial = begin(asked.circuit, self._is_last(name) or self.decision.last_resort)
+        trial = begin(asked.circuit, last or self.decision.last_resort)
         if trial is None:  # its circuit was closed, or free to try, when the gates looked
-            self.meter.idle()
             record.rejected += ((name, "health"),)
             return Failure("open", "its circuit is open", 503)
-        terms = self._terms(backend, judge, lambda: claim() and self._won(attempt))
+        terms = self._terms(backend, judge, wins)
+        meter = self._meter(record)
+        if visit is None or not visit.joins:
+            meter.asked(name)
         try:
-            failure = await self._attempt(asked, call, attempt, terms, trial)
+            failure = await self._attempt(asked, call, attempt, terms, trial, meter)
         except asyncio.CancelledError:
             if attempt.reason == "beaten" and attempt.answered:
-                self._pay(attempt, terms)
+                self._pay(attempt, terms, meter)
+            elif attempt.reason != "beaten" and not terms.open and call.queued is not None:
+                meter.given_up()
             raise
         if failure is not None and failure.reason in ("rejected", "beaten"):
-            self._pay(attempt, terms)
+            self._pay(attempt, terms, meter)
         return failure
 
-    def _is_last(self, name: str) -> bool:
-        """No other candidate is left after this one."""
-        return name == self._order[-1] or (self.upload is not None and self.upload.touched)
+    def _meter(self, record: Record) -> Meter:
+        return Meter(self.state.bills, record, lambda: self.signals.tokens)
 
-    async def _from_cache(self, visit: Visit) -> bool:
-        """Relay the answer that was kept. False when there is none."""
-        answer = await visit.look()
-        if answer is None:
-            return False
-        await relay(self.exchange, answer, self.meter, Terms(lambda: True, hide_usage=self._hide_usage))
-        return True
+    async def _replay(self, kept: Answer, wins: Claim) -> Failure | None:
+        """Relay an answer out of the cache."""
+        try:
+            await relay(self.exchange, kept, self._meter(self.record), Terms(wins, hide_usage=self._hide_usage))
+        except Beaten:
+            return Failure("beaten", "another was quicker")
+        return None
 
-    def _judge(self, name: str) -> Judge | None:
-        """Of the candidate's answer; that of the last one is better than none."""
-        if not self._route.accept or self._is_last(name):
+    def _judge(self, last: bool) -> Judge | None:
+        """Of a candidate's answer; that of the last one is better than none."""
+        if not self._route.accept or last:
             return None
         return judge_for(self._route.accept, self.envelope.path, self.envelope.data, lambda: tuple(self.signals.tools))
 
@@ -246,10 +264,11 @@ class Trip:
                 other.reason, other.message = "beaten", "another was quicker"
         record.backend, record.model = attempt.backend, attempt.model
         record.asked, record.answered = attempt.asked, attempt.answered
+        record.cache, record.cache_bytes, record.similarity = attempt.cache, attempt.cache_bytes, attempt.similarity
         return True
 
     async def _attempt(
-        self, asked: Backend | Visit, call: Call, attempt: Attempt, terms: Terms, trial: Trial
+        self, asked: Backend | Visit, call: Call, attempt: Attempt, terms: Terms, trial: Trial, meter: Meter
     ) -> Failure | None:
         record, exchange = self.record, self.exchange
         record.attempts.append(attempt)
@@ -260,11 +279,11 @@ class Trip:
             answer = trial.watched(await asked.ask(call))
             record.answered = attempt.answered = perf_counter()
             if answer.status >= 400:
-                body = await answer.read()
+                body = await _explanation(answer)
                 if (failure := of_status(answer.status, answer.headers, body)) is not None:
                     return _failed(record, attempt, failure)
                 answer = Plain(body, answer.status, answer.headers)
-            await relay(exchange, answer, self.meter, terms)
+            await relay(exchange, answer, meter, terms)
             return None
         except BackendError as error:
             failure = _failed(record, attempt, of_error(error))
@@ -274,22 +293,33 @@ class Trip:
             return None
         except Beaten:
             return _failed(record, attempt, Failure("beaten", "another was quicker"))
+        except asyncio.CancelledError:
+            if self._is_late and not terms.open and attempt.reason is None:
+                attempt.reason, attempt.message = "timeout", "nothing came in the time that the request had"
+            raise
         finally:
-            self.meter.idle()
-            came = terms.open and record.cache != "joined"
+            meter.idle()
+            if terms.open:
+                record.worked = meter.worked
+            came = terms.open and attempt.cache != "joined"
             trial.over(attempt.reason, attempt.message, answer, came, attempt.retry_after)
-            attempt.ended, attempt.queued = perf_counter(), call.queued
+            attempt.ended, attempt.queued = perf_counter(), call.queued or 0.0
             if answer is not None:
                 answer.abort()
 
-    def _pay(self, attempt: Attempt, terms: Terms) -> None:
+    @property
+    def _is_late(self) -> bool:
+        return self._deadline is not None and asyncio.get_running_loop().time() >= self._deadline
+
+    def _pay(self, attempt: Attempt, terms: Terms, meter: Meter) -> None:
         """An answer came, or had begun to, that the client does not get: it is paid for all the same."""
         record = self.record
         paid = Record(record.id, record.path, attempt.asked, record.key, record.harness, record.route)
         paid.backend, paid.model, paid.stream = attempt.backend, attempt.model, record.stream
         paid.status, paid.outcome, paid.usage = 200, "unwanted", terms.usage
-        paid.worked, paid.ended = record.worked, attempt.ended
-        bill = Meter(self.state.bills, paid, lambda: self.signals.tokens)
+        paid.ended, paid.cache = attempt.ended, attempt.cache
+        bill = self._meter(paid)
+        bill.worked = meter.worked
         bill.told()
         bill.heard(*terms.heard)
         record.unwanted.append(paid)
@@ -308,8 +338,9 @@ class Trip:
 
     def _too_late(self, message: str) -> None:
         """The time for the whole request is over. Raises Refusal where nothing of an answer has gone out."""
-        if self.record.attempts and self.record.attempts[-1].reason is None:
-            self.record.attempts[-1].reason = "timeout"
+        for attempt in self.record.attempts:
+            if attempt.reason is None:  # it was answering, which speaks well of its backend
+                attempt.reason = "timeout"
         if self.exchange.started and not self.exchange.commented:
             self._break_off(message)
         else:
@@ -319,7 +350,10 @@ class Trip:
         """Nobody has answered. The last backend's own error is shown where it told one. Raises Refusal."""
         if failure.answer is not None and not (self.exchange.commented and self._cuts(failure.status)):
             self.record.retry_after = failure.retry_after
-            await relay(self.exchange, failure.answer, self.meter, Terms(lambda: True))
+            try:
+                await relay(self.exchange, failure.answer, self._meter(self.record), Terms(lambda: True))
+            except BackendError:  # it cannot be told where a stream has begun
+                raise self._refusal(_all_failed(self.record, failure)) from None
         elif failure.final or failure.context:
             raise self._refusal(Refusal(failure.status, failure.message, code=failure.code))
         else:
@@ -337,6 +371,16 @@ class Trip:
     def _headers(self) -> list[tuple[bytes, bytes]]:
         """Of a stream that begins with comments."""
         return [*COMMENTED, (b"x-request-id", self.record.id.encode("latin-1"))]
+
+
+async def _explanation(answer: Answer) -> bytes:
+    """What an error says, if it does so soon: others may be asked meanwhile. Raises BackendError."""
+    try:
+        async with asyncio.timeout(EXPLAINED):
+            return await answer.read()
+    except TimeoutError:
+        answer.abort()
+        return b""
 
 
 def _failed(record: Record, attempt: Attempt, failure: Failure) -> Failure:

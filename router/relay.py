@@ -7,6 +7,7 @@ take its place unseen.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,12 +37,11 @@ NOT_PASSED_BACK = frozenset(
 )
 """Hop by hop (RFC 9110 §7.6.1), or spoken for another host than this one."""
 
-
 KEPT = 256 * 1024
 """Bytes of a stream that are kept, by reference, until its usage has come; of a longer one the rest is extrapolated."""
 
-_DONE = {"/v1/responses": b'"response.', "/v1/messages": b"message_stop"}
-"""A word of the event that ends a stream, by path; elsewhere `[DONE]`."""
+NAMED = ("/v1/responses", "/v1/messages")
+"""Paths whose events have names."""
 
 
 class Beaten(Exception):
@@ -95,7 +95,7 @@ async def relay(exchange: Exchange, answer: Answer, meter: Meter, terms: Terms) 
     if kind.startswith(b"application/json") or answer.status >= 400 or (checked is not None and not stream):
         await _relay_whole(exchange, answer, headers, kind, meter, terms, checked, encoded)
         return
-    watch = StreamWatch(terms.hide_usage, _DONE.get(record.path, b"[DONE]")) if stream and not encoded else None
+    watch = StreamWatch(terms.hide_usage, record.path) if stream and not encoded else None
     await _relay_stream(exchange, answer, headers, meter, terms, watch, checked if stream else None)
 
 
@@ -124,12 +124,12 @@ async def _relay_whole(
         record.usage, record.finish_reason = usage_of(body) if parsed is None else usage_in(parsed)
         meter.told()
         meter.heard(body)
-    elif answer.status >= 400 and not encoded and not kind.startswith(b"application/json"):
+    elif answer.status >= 400 and not encoded and not (kind.startswith(b"application/json") and body):
         headers = [header for header in headers if header[0] != b"content-type"]
         headers.append((b"content-type", b"application/json"))
         body = _as_error(answer.status, body, record.backend)
     _trace(headers, record)
-    respond(exchange, answer.status, headers, body, record.path)
+    respond(exchange, answer.status, headers, body, record.path, terms.hide_usage)
 
 
 async def _relay_stream(
@@ -142,7 +142,9 @@ async def _relay_stream(
     opening: Opening | None,
 ) -> None:
     record = meter.record
-    stream = _Stream(exchange, answer.status, headers, record, watch, _length(answer), terms, opening)
+    # Of a stream that is watched the length may change: an event is taken out, an error is put at its end.
+    length = _length(answer) if watch is None else None
+    stream = _Stream(exchange, answer.status, headers, record, watch, length, terms, opening)
     try:
         if opening is None or terms.first_content is None:
             await answer.pipe(stream.take, exchange.ready)
@@ -159,7 +161,9 @@ async def _relay_stream(
             meter.heard(*stream.heard())
 
 
-def respond(exchange: Exchange, status: int, headers: RawHeaders, body: bytes, path: str) -> None:
+def respond(
+    exchange: Exchange, status: int, headers: RawHeaders, body: bytes, path: str, hide_usage: bool = False
+) -> None:
     """Answer whole. Where a stream has begun with comments, the answer is told in its form: an error as an event, since
     its status can no longer be."""
     if not exchange.commented:
@@ -167,7 +171,9 @@ def respond(exchange: Exchange, status: int, headers: RawHeaders, body: bytes, p
         return
     exchange.commented = False
     if status == 200:
-        exchange.write(as_stream(body) or b"data: %b\n\n" % body.strip())
+        watch = StreamWatch(hide_usage)
+        events = as_stream(body) or b"data: %b\n\n" % _on_one_line(body)
+        exchange.write(watch.feed(events) + watch.close())
     else:
         exchange.write(error_event(path, body))
     exchange.finish()
@@ -175,8 +181,19 @@ def respond(exchange: Exchange, status: int, headers: RawHeaders, body: bytes, p
 
 def error_event(path: str, body: bytes) -> bytes:
     """An error object as an event of the path's dialect."""
-    named = b"event: error\n" if path in _DONE else b""
-    return b"%bdata: %b\n\n" % (named, b" ".join(body.split(b"\n")))
+    if path == "/v1/responses":  # whose clients go by the type, and OpenAI's own by `error`
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            told = orjson.loads(body)
+            error = told["error"]
+            said = {name: error.get(name) for name in ("code", "message", "param")}
+            body = orjson.dumps({"type": "error", **said, **told})
+    named = b"event: error\n" if path in NAMED else b""
+    return b"%bdata: %b\n\n" % (named, _on_one_line(body))
+
+
+def _on_one_line(body: bytes) -> bytes:
+    """JSON without line ends, which may stand between its parts only."""
+    return b" ".join(body.splitlines())
 
 
 class _Stream:
@@ -298,6 +315,7 @@ class _Stream:
         if not exchange.started:
             self._record.first = perf_counter()
             _trace(self._headers, self._record)
+            exchange.events = self._watch is not None
             exchange.write(data, exchange.start(self._status, self._headers, self._length))
             return
         if exchange.commented:

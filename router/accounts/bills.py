@@ -112,7 +112,7 @@ class Bills:
 class Meter:
     """What measures one answer on its way: told of its usage, or of its bytes where none came."""
 
-    __slots__ = ("_begun", "_bills", "_prompt", "_working", "record")
+    __slots__ = ("_begun", "_bills", "_prompt", "_working", "record", "worked")
 
     def __init__(self, bills: Bills, record: Record, prompt: Callable[[], int]):
         """`prompt` estimates the tokens of the request; it is asked only where nobody told them."""
@@ -121,11 +121,11 @@ class Meter:
         self._working: Working | None = None
         self._begun = 0.0
         self.record = record
+        self.worked = 0.0
+        """Seconds of the backend's time that fell to it."""
 
     def asked(self, backend: str) -> None:
-        """The backend begins to work for it, and what another has done before is not counted."""
-        self.idle()
-        self.record.worked = 0.0
+        """The backend begins to work for it."""
         self._working = self._bills.working.get(backend)
         if self._working is not None:
             self._begun = self._working.begin()
@@ -133,18 +133,28 @@ class Meter:
     def idle(self) -> None:
         """The backend has ended, or was ended. Harmless when called again."""
         if self._working is not None:
-            self.record.worked += self._working.end(self._begun)
+            self.worked += self._working.end(self._begun)
             self._working = None
 
     def told(self) -> None:
         """The answer is over; the record has the usage that the backend told, if it told any."""
-        self.idle()
+        self._ended()
         self._bills.settle(self.record)
 
     def heard(self, body: bytes, share: float = 1.0) -> None:
         """The answer is over, whole or cut; `body` is what of it was kept, that `share` of all that came."""
-        self.idle()
+        self._ended()
         record = self.record
         if record.tokens is not None or record.status != 200 or record.path not in GENERATING:
             return
         self._bills.estimated(record, self._prompt(), written(body), share)
+
+    def given_up(self) -> None:
+        """Nobody waits any more for the answer to what was sent: its prompt will have been read."""
+        self._ended()
+        if self.record.tokens is None and self.record.path in GENERATING:
+            self._bills.estimated(self.record, self._prompt(), "")
+
+    def _ended(self) -> None:
+        self.idle()
+        self.record.worked = self.worked

@@ -56,8 +56,8 @@ class Call:
     query: bytes = b""
     length: int | None = None
     """Bytes of an iterator body, where known."""
-    queued: float = 0.0
-    """Seconds it waited for a slot; told by the backend."""
+    queued: float | None = None
+    """Seconds it waited for a slot; told by the backend when it is sent. None: it was not."""
     credentials: RawHeaders = field(default_factory=list)
     """Headers with the client's own key, for a backend that takes it."""
 

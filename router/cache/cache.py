@@ -20,7 +20,7 @@ from router.cache.wish import allows, wish_of
 from router.config.schema import Cache as Policy
 from router.config.schema import Rules
 from router.request.signals import Signals
-from router.telemetry.record import Record
+from router.telemetry.record import Attempt, Record
 
 __all__ = ["Cache", "open_store"]
 
@@ -86,12 +86,13 @@ class Cache:
         backend: Backend,
         call: Call,
         record: Record,
+        attempt: Attempt,
         embedder: Backend | None,
     ) -> Visit | None:
-        """This request at the cache, before this backend; None, and `bypass` in the record, where its answer is not to
-        be kept. `private`: not beyond the client's key, and not beyond this process. `embedder`: of `similar`. Raises
-        Refusal."""
-        record.cache = "bypass"
+        """This request at the cache, before this backend; None, and `bypass` in record and attempt, where its answer is
+        not to be kept. `private`: not beyond the client's key, and not beyond this process. `embedder`: of `similar`.
+        Raises Refusal."""
+        record.cache = attempt.cache = "bypass"
         wish = wish_of(signals.envelope)
         if wish == "bypass" or not isinstance(call.body, bytes) or not allows(policy, signals, call.data):
             return None
@@ -120,6 +121,7 @@ class Cache:
             backend,
             call,
             record,
+            attempt,
             refresh=wish == "refresh",
             shared=everyone,
             gives_usage=isinstance(options, dict) and options.get("include_usage") is True,

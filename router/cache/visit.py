@@ -32,7 +32,8 @@ LARGE = 64 * 1024
 
 @dataclass(slots=True)
 class Visit:
-    """Made by `Cache.visit` for a request whose answer may be kept. It fills in `record.cache`."""
+    """Made by `Cache.visit` for a request whose answer may be kept. It fills in what attempt and record have of the
+    cache."""
 
     store: Store
     flights: Flights
@@ -41,6 +42,8 @@ class Visit:
     backend: Backend
     call: Call
     record: Record
+    attempt: Attempt
+    """By which the backend is asked for this request."""
     refresh: bool
     """Ask anew, and keep the answer."""
     shared: bool
@@ -53,8 +56,6 @@ class Visit:
     """Where the answer to a similar question will do."""
     fault: Callable[[bytes], Awaitable[str | None]] | None = None
     """What the route finds wrong with an answer; None: it asks nothing of it."""
-    attempt: Attempt | None = None
-    """By which the backend is asked for this request."""
 
     @property
     def joins(self) -> bool:
@@ -77,9 +78,9 @@ class Visit:
     async def look(self) -> Answer | None:
         """The answer that was kept, in the caller's form."""
         if self.refresh:
-            self.record.cache = "bypass"
+            self._say("bypass")
             return None
-        self.record.cache = "miss"
+        self._say("miss")
         began = time.perf_counter()
         answer = self._found(await self.store.get(self.key), "hit")
         if answer is None and self.likeness is not None:
@@ -90,8 +91,12 @@ class Visit:
     def _found(self, value: bytes | None, as_what: CacheResult) -> Answer | None:
         answer = self._replay(value)
         if answer is not None and value is not None:
-            self.record.cache, self.record.cache_bytes = as_what, len(value)
+            self.attempt.cache_bytes = len(value)
+            self._say(as_what)
         return answer
+
+    def _say(self, what: CacheResult) -> None:
+        self.attempt.cache = self.record.cache = what
 
     async def _similar(self, likeness: Likeness) -> Answer | None:
         found = await likeness.nearest()
@@ -102,13 +107,13 @@ class Visit:
         if answer is None:
             likeness.neighbours.forget(key)
         else:
-            self.record.similarity = cosine
+            self.attempt.similarity = cosine
         return answer
 
     async def ask(self, call: Call) -> Answer:
         """As `Backend.ask`, together with all who ask the same at this time."""
         if self.shared and await _ambiguous(call.body):
-            self.record.cache = "bypass"
+            self._say("bypass")
             return await self.backend.ask(call)
         flight = self._flight()
         joined = flight is not None
@@ -128,7 +133,7 @@ class Visit:
 
     def _joined(self) -> None:
         """Nothing was asked for this request alone: it has no attempt of its own."""
-        self.record.cache = "joined"
+        self._say("joined")
         self.record.attempts = [each for each in self.record.attempts if each is not self.attempt]
 
     async def _fetch(self, flight: Flight) -> Answer:

@@ -61,6 +61,10 @@ class Attempt:
     answered: float = 0.0
     """When the head of its answer was here."""
     ended: float = 0.0
+    cache: CacheResult = ""
+    similarity: float = 0.0
+    cache_bytes: int = 0
+    """These three as the record has them, of this attempt."""
 
 
 @dataclass(slots=True)

@@ -38,6 +38,7 @@ class Exchange:
         "commented",
         "complete",
         "disconnected",
+        "events",
         "extra",
         "headers",
         "keep_alive",
@@ -70,6 +71,8 @@ class Exchange:
         """What was written last."""
         self.commented = False
         """It has started as a stream of events of which only comments have been sent: the answer is still to come."""
+        self.events = False
+        """What has started is a stream of events, between which comments may stand."""
         self.extra: RawHeaders = []
         """Headers that the answer carries, whoever gives it."""
         self._chunked = False
@@ -177,7 +180,7 @@ class Exchange:
 
     def write(self, data: bytes, head: bytes = b"") -> None:
         """Send a piece of the answer (not empty), after `head` if this is the first."""
-        if self.disconnected:
+        if self.disconnected or self.response_complete:
             return
         self.last = data
         if self._chunked:
@@ -193,9 +196,9 @@ class Exchange:
         head = b""
         if not self.started:
             head = self.start(200, headers)
-            self.commented = True
-        elif not self._chunked:
-            return  # its length is told
+            self.commented = self.events = True
+        elif not self.events:
+            return
         self.write(COMMENT, head)
 
     def finish(self, head: bytes = b"") -> None:

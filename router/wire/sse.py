@@ -19,6 +19,14 @@ CARRY_LIMIT = 64 * 1024
 _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _FINISH = re.compile(rb'"(?:finish_reason|stop_reason)"\s*:\s*"([A-Za-z_]{1,40})"')
+_ENDS = {
+    "/v1/responses": (b'"response.', re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"')),
+    "/v1/messages": (b"message_stop", re.compile(rb'"type"\s*:\s*"message_stop"')),
+}
+"""By path, how the event is known that ends a stream, and a word that says whether to look. Within a text of the answer
+its quotes would have backslashes before them."""
+_DONE = (b"[DONE]", re.compile(rb"(?:\A|[\r\n])data: ?\[DONE\]"))
+"""The same of all other paths."""
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
 
@@ -53,13 +61,13 @@ class StreamWatch:
     """Watches one stream. With `hide_usage` a usage event without choices, which the proxy asked for and the client
     did not, is taken out; only then the bytes of an unfinished event are held until it is whole."""
 
-    __slots__ = ("_carry", "_done", "ended", "finish_reason", "hide_usage", "usage")
+    __slots__ = ("_carry", "_end", "_hint", "ended", "finish_reason", "hide_usage", "usage")
 
-    def __init__(self, hide_usage: bool = False, done: bytes = b"[DONE]"):
-        """`done`: a word of the event that ends such a stream."""
+    def __init__(self, hide_usage: bool = False, path: str = ""):
+        """`path`: of the request, whose dialect says how such a stream ends."""
         self.hide_usage = hide_usage
         self._carry = b""
-        self._done = done
+        self._hint, self._end = _ENDS.get(path, _DONE)
         self.ended = False
         """Its proper end was seen: that event, or a finish reason."""
         self.usage: dict[str, Any] | None = None
@@ -90,7 +98,7 @@ class StreamWatch:
         if b"_reason" in events and (match := _FINISH.search(events)):
             self.finish_reason = match[1].decode("ascii")
             self.ended = True
-        if self._done in events:
+        if self._hint in events and self._end.search(events):
             self.ended = True
         if b'"usage"' in events and _USAGE.search(events):
             return self._find_usage(events)
