@@ -6,6 +6,8 @@ Shapes: OpenAI's `{"error": {"message", "type", "param", "code"}}`, Anthropic's 
 
 from __future__ import annotations
 
+import math
+
 import orjson
 
 __all__ = ["Refusal", "shape"]
@@ -70,7 +72,7 @@ def shape(refusal: Refusal, anthropic: bool = False) -> tuple[RawHeaders, bytes]
         body = orjson.dumps({"error": error})
     headers = [(b"content-type", b"application/json")]
     if refusal.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(refusal.retry_after))))
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(refusal.retry_after))))
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     return headers, body

@@ -29,6 +29,8 @@ follow them, and would send the prompt to a place that no rule knows."""
 
 PROBE_PATIENCE = 3.0
 """Seconds a server may take to say what it is."""
+PROBE_LIMIT = 2 * 1024 * 1024
+"""Bytes of one answer to that: a thousand models with 2 kB each. While it is parsed all other requests are held up."""
 
 
 class HttpBackend(Backend):
@@ -139,7 +141,7 @@ class HttpBackend(Backend):
         try:
             async with asyncio.timeout(PROBE_PATIENCE):
                 response = await self.pool.send(head, body or b"")
-                return response.status, await response.read()
+                return response.status, await response.read(PROBE_LIMIT)
         except TimeoutError:
             raise WireError("timeout", f"no answer within {PROBE_PATIENCE:g} s") from None
 

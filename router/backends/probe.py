@@ -16,7 +16,9 @@ import asyncio
 import contextlib
 import logging
 import random
+import traceback
 from collections.abc import Callable, Collection
+from types import CodeType
 
 from router.backends.servers.interview import interview
 from router.backends.servers.told import Server, Told
@@ -63,13 +65,15 @@ class Prober:
         self._slots = slots
         self._strange = strange
         self._before = (facts.context, facts.accepts, facts.tools, facts.endpoints)
-        """As it was before it was asked: a server that comes back may be another one."""
+        """As it was before it was asked: a server that comes back, or lists other models, may be another one."""
         self._fresh = True
-        """Nothing has been learned since it came back."""
+        """Nothing has been learned since it came back, or since it lists other models."""
         self._down_for = 0
         """Times it was asked in a row, and was down."""
         self._doubted = False
         """Requests have failed since it was asked."""
+        self._stumbled: set[tuple[type[Exception], CodeType, int]] = set()
+        """Faults of ours that have been logged: which, and where."""
         self._hurry = asyncio.Event()
         """Set when it is to be looked after soon."""
         self._task: asyncio.Task[None] | None = None
@@ -123,13 +127,26 @@ class Prober:
         while True:
             again = ASK_AGAIN * (SLOWER if loop.time() - self.used > IDLE else 1)
             due = self._doubted or loop.time() - asked > again
-            if self.facts.up is not True or (due and not self._server.busy):
-                self._doubted = False
-                await self.ask()
-                asked = loop.time()
-            else:
-                await self._knock()
+            try:
+                if self.facts.up is not True or (due and not self._server.busy):
+                    self._doubted = False
+                    asked = loop.time()
+                    await self.ask()
+                else:
+                    await self._knock()
+            except Exception as error:
+                self._stumble(error)
             await self._rest(loop.time() - self.used)
+
+    def _stumble(self, error: Exception) -> None:
+        """A fault of ours says nothing of the server: it must not stay down for it, nor be asked no more."""
+        if self.facts.up is not True:
+            self.facts.up, self.facts.fault = None, None
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+        fault = (type(error), frame.f_code, line)
+        if fault not in self._stumbled:
+            self._stumbled.add(fault)
+            log.error("%s: the server was not asked, by a fault of Signalbox", self.facts.name, exc_info=error)
 
     async def _rest(self, unused: float) -> None:
         self._hurry.clear()
@@ -170,7 +187,10 @@ class Prober:
         if facts.up is not True and not await self._knock():
             return
         try:
-            told = await interview(self._server, self._base, facts.model, self._strange and self._fresh)
+            told = await self._interview()
+            if told.models is not None and self._lists_others(told.models):
+                self._fresh = True
+                told = await self._interview()
         except WireError as error:
             self._unanswered(error)
             return
@@ -179,6 +199,18 @@ class Prober:
         self._turn(told.fault is None, told.fault)
         if told.models is not None:
             self._learn(told)
+
+    async def _interview(self) -> Told:
+        return await interview(self._server, self._base, self.facts.model, self._strange and self._fresh)
+
+    def _lists_others(self, names: tuple[str, ...]) -> bool:
+        """What it has said may be of a model that is not there any more, or not the only one. Of a model that is named
+        here and still listed it goes on to be true."""
+        before, model = self.facts.models, self.facts.model
+        if self._fresh or frozenset(names) == frozenset(before):
+            return False
+        mine = frozenset() if model is None else frozenset({model, f"{model}:latest"})  # as Ollama lists it
+        return mine.isdisjoint(before) or mine.isdisjoint(names)
 
     def _unanswered(self, error: WireError) -> None:
         """Nobody there is down; whoever took the question and closed is there; silence may be a long generation."""

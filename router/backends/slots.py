@@ -89,5 +89,5 @@ class Slots(Load):
             self._waiting.remove(turn)
 
     def _full(self, message: str) -> BackendError:
-        wait = min(max(self.until_worked_off, SOONEST), LATEST)
+        wait = min(max(self.until_turn, SOONEST), LATEST)
         return BackendError("full", message, status=503, retry_after=wait)

@@ -1,7 +1,8 @@
 """One attempt at a backend, as its circuit breaker sees it.
 
 Only what speaks of the server counts as a failure: that it cannot be reached, does not answer in time, breaks off, is
-not what it claims, answers with 5xx or 429. A client's mistakes and leaving, and a full queue of ours, do not.
+not what it claims, answers with 5xx or 429. A client's mistakes and leaving, the rate limit of a key of its own, and a
+full queue of ours do not.
 """
 
 from __future__ import annotations
@@ -38,16 +39,20 @@ _STATUS = re.compile(r"status (\d{3})\Z")
 class Trial:
     """Made by `begin`; `over` in any case, once."""
 
-    __slots__ = ("_circuit", "_ticket")
+    __slots__ = ("_circuit", "_own_key", "_ticket")
 
-    def __init__(self, circuit: Circuit, ticket: int):
+    def __init__(self, circuit: Circuit, ticket: int, own_key: bool):
         self._circuit = circuit
         self._ticket = ticket
+        self._own_key = own_key
 
-    def watched(self, answer: Answer) -> Answer:
-        """The answer, which closes a half-open circuit with its first piece: not only when a long stream has ended."""
+    def watched(self, answer: Answer, own: Callable[[], bool] = lambda: True) -> Answer:
+        """The answer, which closes a half-open circuit with its first piece: not only when a long stream has ended.
+
+        `own`, asked when that piece is here: it is the backend's own, and not another request's that was joined.
+        """
         if self._circuit.tries(self._ticket) and answer.status < 400:
-            return _Watched(answer, lambda: self._circuit.answered(self._ticket))
+            return _Watched(answer, lambda: self._circuit.answered(self._ticket) if own() else None)
         return answer
 
     def over(
@@ -63,7 +68,9 @@ class Trial:
             circuit.answered(ticket)
             return
         status = _status(reason, answer)
-        if status == 429 or (status >= 500 and status not in NOT_DONE_AT_ALL):
+        if status == 429 and self._own_key:
+            circuit.left(ticket)
+        elif status == 429 or (status >= 500 and status not in NOT_DONE_AT_ALL):
             if status not in ASK_TO_WAIT:
                 wait = None
             elif wait is None and answer is not None:
@@ -85,7 +92,7 @@ class _Free(Trial):
     def __init__(self) -> None:
         pass
 
-    def watched(self, answer: Answer) -> Answer:
+    def watched(self, answer: Answer, own: Callable[[], bool] = lambda: True) -> Answer:
         return answer
 
     def over(
@@ -97,12 +104,13 @@ class _Free(Trial):
 _FREE = _Free()
 
 
-def begin(circuit: Circuit | None, last: bool) -> Trial | None:
-    """An attempt begins; None: it must not. `last`: no other candidate is left, so it may in any case."""
+def begin(circuit: Circuit | None, last: bool, *, own_key: bool = False) -> Trial | None:
+    """An attempt begins; None: it must not. `last`: no other candidate is left, so it may in any case. `own_key`: it
+    carries the client's own key, whose rate limit says nothing of the server."""
     if circuit is None:
         return _FREE
     ticket = circuit.enter(last)
-    return None if ticket is None else Trial(circuit, ticket)
+    return None if ticket is None else Trial(circuit, ticket, own_key)
 
 
 def _status(reason: str | None, answer: Answer | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
@@ -137,6 +138,10 @@ class HttpBackend(_Backend):
             raise ValueError("url begins with http:// or https:// and a host")
         if "@" in self.url.split("/")[2]:
             raise ValueError("url holds a user or a password, which would be printed: `api_key` or `headers` send them")
+        if not _has_host(self.url):
+            raise ValueError("url has a host that is neither a name nor an address")
+        if not _has_port(self.url):
+            raise ValueError("url has a port that is none: they go from 1 to 65535")
         return self
 
 
@@ -236,6 +241,22 @@ class WorldBackend(_Backend):
         elif self.vocabulary is None:
             raise ValueError("`checkpoint` needs a `vocabulary` beside it")
         return self
+
+
+def _has_host(url: str) -> bool:
+    """As it is connected to: IDNA refuses a name with a part that is empty or has more than 63 characters."""
+    try:
+        return bool((urlsplit(url).hostname or "").encode("idna"))
+    except ValueError:
+        return False
+
+
+def _has_port(url: str) -> bool:
+    """One that can be connected to, or none."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 Backend = Annotated[HttpBackend | LitellmBackend | GgufBackend | WorldBackend, Field(discriminator="kind")]

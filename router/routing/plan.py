@@ -103,7 +103,8 @@ class Plan:
     def taken(self, decision: Decision) -> None:
         """A request goes as `decide` said."""
         if self._choosers and not decision.named and (chooser := self._choosers.get(decision.route)) is not None:
-            chooser.taken(decision.order)
+            # Who is passed over has no turn that it could catch up with.
+            chooser.taken(tuple(each.backend for each in decision.candidates if each.ok and each.gate is None))
 
     def answered(self, signals: Signals, facts: Facts, record: Record) -> None:
         """This backend has answered a request: its KV cache is warm for what follows."""

@@ -115,23 +115,19 @@ class Load(ABC):
 
     @property
     def until_first(self) -> float:
-        """Estimate of the seconds from now to the first content of a request that came now:
-
-            place in the queue x seconds a request holds its slot / slots + seconds from its turn to the first content
-
-        where the place is 0 while a slot is free, else 1 for the next in the queue. What is not known counts as 0, so
-        that the figure is "at least so long".
-        """
-        until_turn = (self.waiting + 1) * self.held / (self.parallel or 1) if self.taken else 0.0
-        return until_turn + (self.first.value or 0.0)
+        """Estimate of the seconds from now to the first content of a request that came now: until its turn, and from
+        there to the first content. What is not known counts as 0, so that the figure is "at least so long"."""
+        return self.until_turn + (self.first.value or 0.0)
 
     @property
-    def until_worked_off(self) -> float:
-        """Estimate of the seconds until those who wait now have had their turn:
+    def until_turn(self) -> float:
+        """Estimate of the seconds from now until a request that came now would have a slot:
 
-        requests in the queue x seconds a request holds its slot / slots
+            place in the queue x seconds a request holds its slot / slots
+
+        where the place is 0 while a slot is free, else 1 for the next in the queue.
         """
-        return self.waiting * self.held / (self.parallel or 1)
+        return (self.waiting + 1) * self.held / (self.parallel or 1) if self.taken else 0.0
 
     def answered(self, record: Record) -> None:
         """This backend has answered a request: take the time from it."""

@@ -16,7 +16,7 @@ from router.wire.outbox import Outbox
 __all__ = ["Limits", "Origin", "Pool", "Response", "WireError"]
 
 BODY_LIMIT = 256 * 1024 * 1024
-"""Bytes `read()` takes at most."""
+"""Bytes `read()` takes at most, where nothing else is said."""
 IDLE_CONNECTIONS = 256
 """Connections of one pool kept for the next request."""
 
@@ -41,24 +41,24 @@ class Response:
         self.status = connection.status
         self.headers = connection.headers
 
-    async def read(self) -> bytes:
-        """The whole body. Raises WireError."""
+    async def read(self, limit: int = BODY_LIMIT) -> bytes:
+        """The whole body, of `limit` bytes at most. Raises WireError."""
         connection = self._connection
         whole: list[bytes] = []
-        size = 0
+        size, complete = 0, False
         try:
-            while not connection.complete:
-                await connection.wait()
+            while not complete:
                 if not connection.complete:
-                    whole.append(connection.take())
-                    size += len(whole[-1])
-                    if size > BODY_LIMIT:
-                        raise WireError("broken", f"the answer is larger than {BODY_LIMIT:,} bytes")
-                    connection.go_on()
+                    await connection.wait()
+                complete = connection.complete
+                whole.append(connection.take())
+                size += len(whole[-1])
+                if size > limit:
+                    raise WireError("broken", f"the answer is larger than {limit:,} bytes")
+                connection.go_on()
         except BaseException:
             self.abort()
             raise
-        whole.append(connection.take())
         self._done()
         return whole[0] if len(whole) == 1 else b"".join(whole)
 
@@ -185,6 +185,10 @@ class Pool:
             raise WireError("timeout", f"no connection to {where} within {self.limits.connect:g} s") from None
         except ssl.SSLError as error:
             raise WireError("tls", f"TLS with {where} failed: {error.reason or error}") from None
+        except UnicodeError:
+            raise WireError(
+                "connect", f"cannot connect to {where}: the host is no name that can be looked up"
+            ) from None
         except OSError as error:
             what = "connection refused" if isinstance(error, ConnectionRefusedError) else (error.strerror or str(error))
             raise WireError("connect", f"cannot connect to {where}: {what}") from None

@@ -26,6 +26,10 @@ SMALL = 64 * 1024
 """Bytes up to which head and body are joined and leave in one write."""
 IDLE_TIME = 60.0
 """Seconds an unused connection is kept."""
+STALE_WITHIN = 1.0
+"""Seconds after a request was sent within which a kept connection that closes without a word was closed before the
+request came: that news takes a round trip, which is shorter to any place. Who closes later has worked on the request:
+to send it again unseen would be a second attempt that nobody counts."""
 
 
 class WireError(Exception):
@@ -103,6 +107,7 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         self._mute = 0
         """Bytes that have come since the last content."""
+        self._sent = 0.0
 
     # -- asyncio.Protocol -----------------------------------------------------------------------------------------
 
@@ -120,7 +125,7 @@ class Connection(asyncio.Protocol):
             if self.head_done and self.until_close and exc is None:
                 self.complete = True
                 self._wake()
-            elif self.used and not self.heard:
+            elif self.used and not self.heard and self.loop.time() - self._sent < STALE_WITHIN:
                 self.fail(Stale())
             elif self.head_done:
                 self.fail(WireError("broken", "the connection was closed in the middle of the answer"))
@@ -223,7 +228,7 @@ class Connection(asyncio.Protocol):
         """Send a request whose body is at hand."""
         self._reset()
         self.busy = True
-        now = self.loop.time()
+        now = self._sent = self.loop.time()
         limits = self.pool.limits
         self._total = now + limits.total
         self._watch(min(now + limits.first_byte, self._total))

@@ -11,10 +11,11 @@ import pytest
 
 from router.backends import probe
 from router.backends.contract import BackendError, Call
-from router.backends.http import HttpBackend
+from router.backends.http import PROBE_LIMIT, HttpBackend
 from router.config.backend import HttpBackend as Spec
 from router.config.backend import Timeouts
 from router.config.known import facts
+from router.wire.client import WireError
 from tests.signalbox import free_port
 from tests.upstream import Request, Upstream, respond, upstream
 
@@ -210,3 +211,50 @@ async def test_a_request_that_fails_has_the_server_looked_after_at_once(monkeypa
             assert asyncio.get_running_loop().time() < until
             await asyncio.sleep(0.005)
         await backend.close()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_fault_of_ours_is_logged_once_and_does_not_end_the_asking(caplog: pytest.LogCaptureFixture) -> None:
+    with upstream() as server:
+        spec = Spec(url=server.url)
+        backend = HttpBackend("here", spec, facts("here", spec))
+        backend.facts.up = False
+        asked = 0
+        fetch = backend.fetch
+        seen: list[bool | None] = []
+
+        async def stumbles(path: bytes, body: bytes | None = None) -> tuple[int, bytes]:
+            nonlocal asked
+            asked += 1
+            seen.append(backend.facts.up)
+            if asked <= 3:
+                raise RuntimeError(f"fault {asked}")
+            return await fetch(path, body)
+
+        backend.fetch = stumbles  # type: ignore[method-assign]
+        await backend.start()
+        until = asyncio.get_running_loop().time() + 5
+        while backend.facts.up is not True:
+            assert asyncio.get_running_loop().time() < until
+            await asyncio.sleep(0.005)
+        await backend.close()
+    assert seen[:4] == [False, None, None, None]  # somebody is there, whatever became of the question
+    told = [record for record in caplog.records if record.exc_info]
+    assert [record.getMessage() for record in told] == ["here: the server was not asked, by a fault of Signalbox"]
+
+
+async def test_a_probe_gives_up_an_answer_that_is_too_long_before_it_has_come() -> None:
+    async def play(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n" + b"x" * (PROBE_LIMIT + 1))
+        await asyncio.sleep(30)
+
+    with upstream(play) as server:
+        spec = Spec(url=server.url)
+        backend = HttpBackend("here", spec, facts("here", spec))
+        with pytest.raises(WireError, match="larger than 2,097,152 bytes") as caught:
+            await backend.fetch(b"/v1/models")
+        assert caught.value.reason == "broken"
+        assert await asyncio.to_thread(server.requests[0].closed.wait, 2)
+        await backend.prober.ask()
+        assert backend.facts.up is True
+        backend.pool.close()

@@ -92,7 +92,7 @@ async def gone(tasks: list[asyncio.Task[float]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_who_is_refused_is_told_how_long_the_queue_before_it_will_take() -> None:
+async def test_who_is_refused_is_told_when_a_slot_would_be_free_for_it() -> None:
     clock = Clock()
     slots = Slots(2, 6, 60, clock)
     for _ in range(5):
@@ -102,13 +102,13 @@ async def test_who_is_refused_is_told_how_long_the_queue_before_it_will_take() -
     await slots.take()
     await slots.take()
     queue = await waiting_for(slots, 6)
-    assert await refused_after(slots) == pytest.approx(6 * 10 / 2)
+    assert await refused_after(slots) == pytest.approx(7 * 10 / 2)
     await gone(queue[1:])
     clock.now += 10.0
     slots.give_back()
     await queue[0]
     queue = await waiting_for(slots, 6)
-    assert await refused_after(slots) == pytest.approx(6 * 10 / 2)
+    assert await refused_after(slots) == pytest.approx(7 * 10 / 2)
     await gone(queue)
 
 
@@ -119,10 +119,26 @@ async def test_before_a_backend_that_hangs_the_time_to_come_back_grows_within_bo
     queue = await waiting_for(slots, 2)
     assert await refused_after(slots) == 1.0
     clock.now += 20.0
-    assert await refused_after(slots) == pytest.approx(40.0)
+    assert await refused_after(slots) == pytest.approx(60.0)
     clock.now += 10_000.0
     assert await refused_after(slots) == 600.0
     await gone(queue)
+
+
+async def test_where_nobody_may_wait_the_time_to_come_back_is_a_slots_own() -> None:
+    slots = Slots(2, 0, 60, Clock())
+    slots.service = 120.0
+    await slots.take()
+    await slots.take()
+    assert await refused_after(slots) == pytest.approx(120 / 2)
+
+
+async def test_the_only_one_that_waited_in_vain_is_told_how_long_the_slot_is_held_by_now() -> None:
+    clock = Clock()
+    slots = Slots(1, 64, 0.01, clock)
+    await slots.take()
+    clock.now += 300.0
+    assert await refused_after(slots) == pytest.approx(300.0)
 
 
 async def test_how_long_a_slot_is_held_is_right_whoever_gives_it_back_first() -> None:

@@ -45,6 +45,24 @@ def test_what_speaks_of_the_request_or_of_our_own_queue_does_not(reason: str) ->
     assert circuit.state == "closed"
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_429_to_a_clients_own_key_says_nothing_of_the_server(shown: bool) -> None:
+    circuit = Circuit(Facts("b", "http"), ONCE, clock=lambda: now)
+    now = 0.0
+    begun = begin(circuit, last=False, own_key=True)
+    assert begun is not None
+    refused = answer(429, retry_after="60")
+    begun.over(None if shown else "status 429", "", refused, came=shown, wait=60.0)
+    assert circuit.state == "closed"
+    begun.over("status 500", "", answer(500), came=False)
+    now = 10.0
+    probe = begin(circuit, last=False, own_key=True)
+    assert probe is not None and begin(circuit, last=False) is None
+    probe.over("status 429", "", refused, came=False, wait=60.0)
+    assert circuit.state == "half-open"
+    assert begin(circuit, last=False) is not None  # the next may try it
+
+
 @pytest.mark.parametrize(("status", "state"), [(500, "open"), (503, "open"), (429, "open"), (501, "closed")])
 def test_an_error_of_the_server_counts_also_where_the_client_is_shown_it(status: int, state: str) -> None:
     circuit, begun = trial()
@@ -131,6 +149,22 @@ async def test_the_one_that_tries_closes_it_with_its_first_piece_and_not_at_its_
     assert came == [(b"piece", "closed")]
     probe.over("broken", "cut afterwards", watched, came=True)
     assert circuit.state == "closed"
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_the_backend_did_not_give_closes_nothing() -> None:
+    circuit = Circuit(Facts("b", "http"), ONCE, clock=lambda: now)
+    now = 0.0
+    begun = begin(circuit, last=False)
+    assert begun is not None
+    begun.over("timeout", "", None, came=False)
+    now = 10.0
+    probe = begin(circuit, last=False)
+    assert probe is not None
+    joined = probe.watched(Plain(b"piece", 200), lambda: False)
+    await joined.pipe(lambda data: None)
+    probe.over(None, "", joined, came=False)
+    assert circuit.state == "half-open"
 
 
 @pytest.fixture

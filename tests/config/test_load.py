@@ -69,6 +69,13 @@ def test_a_fault_has_its_line_column_and_a_hint(text, line, column, message, hin
     ("spec", "message", "hint"),
     [
         ("{url: localhost:8080}", "url begins with http://", None),
+        ("{url: 'http://localhost:99999/v1'}", "url has a port that is none: they go from 1 to 65535", None),
+        ("{url: 'http://localhost:0/v1'}", "url has a port that is none", None),
+        ("{url: 'http://localhost:x/v1'}", "url has a port that is none", None),
+        ("{url: 'http://[::1/v1'}", "url has a host that is neither a name nor an address", None),
+        ("{url: 'http://:8080/v1'}", "url has a host that is neither a name nor an address", None),
+        ("{url: 'http://a..b/v1'}", "url has a host that is neither a name nor an address", None),
+        ("{url: 'http://" + "x" * 64 + "/v1'}", "url has a host that is neither a name nor an address", None),
         ("{base_url: http://x, url: http://x}", "`base_url` is no option in backend `b`", '"url"'),
         ("{url: http://x, n_ctx: 3}", "`n_ctx` is no option", "kind: gguf"),
         ("{url: http://x, timeouts: {conect: 3}}", "`conect` is no option in `timeouts`", '"connect"'),

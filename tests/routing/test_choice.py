@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from router.config.facts import Facts
 from router.config.schema import Route
+from router.request.envelope import Envelope
 from router.request.signals import Signals
+from router.request.spent import Spent
 from router.routing.choice.chooser import STRATEGIES
 from router.routing.explain import explain
 from router.routing.plan import Plan
 from router.routing.printout import Style, printout
-from tests.routing.sample import Still, facts, plan, signals
+from tests.routing.sample import CHAT, Still, facts, plan, signals
 
 NAMES = ("home", "eyes", "cloud")
 
@@ -50,6 +52,11 @@ def turns(name: str, count: int) -> list[dict[str, str]]:
             {"role": "assistant", "content": f"answer {turn}"},
         ]
     return messages[:-1]
+
+
+def signals_with_a_soft_budget() -> Signals:
+    data = {"messages": [{"role": "user", "content": "hello"}]}
+    return Signals(Envelope(CHAT, data), purse=lambda key: Spent(80, True, None))
 
 
 def told(routes: Plan, known: dict[str, Facts], request: Signals | None = None) -> dict[str, str | None]:
@@ -348,3 +355,21 @@ def test_an_explanation_of_a_sticky_route_tells_how_much_of_the_conversation_is_
 def test_without_a_running_server_an_explanation_says_what_it_cannot_know(choice: str) -> None:
     why = told(route(choice, {"backend": "home", "wait": 5}, "eyes"), facts())
     assert "only a running server knows" in str(why["home"])
+
+
+def test_who_was_passed_over_by_weight_has_nothing_to_catch_up_with() -> None:
+    routes = route("weighted", {"backend": "home", "wait": "5s"}, "cloud")
+    late = running(home=waiting(9))
+    assert {sent(routes, late, signals()) for _ in range(200)} == {"cloud"}
+    assert Counter(sent(routes, running(), signals()) for _ in range(10)) == {"home": 5, "cloud": 5}
+
+
+def test_whom_a_soft_budget_keeps_behind_is_owed_one_round_at_most() -> None:
+    routes = route("weighted", {"backend": "cloud", "weight": 3}, "home", "eyes")
+    known = running()
+    known["home"].free = True
+    thrifty = signals_with_a_soft_budget()
+    assert {sent(routes, known, thrifty) for _ in range(200)} == {"home"}
+    after = [sent(routes, known, signals()) for _ in range(10)]
+    assert after.count("home") >= 1
+    assert Counter(sent(routes, known, signals()) for _ in range(100)) == {"cloud": 60, "home": 20, "eyes": 20}

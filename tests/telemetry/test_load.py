@@ -36,7 +36,7 @@ def test_a_time_that_is_not_measured_anew_fades_by_half_each_minute() -> None:
 def test_while_a_slot_is_free_only_the_time_to_the_first_content_counts() -> None:
     load = Still(4, busy=3)
     load.service = 30.0
-    assert load.until_first == 0.0
+    assert (load.until_turn, load.until_first) == (0.0, 0.0)
     load.first.add(0.5)
     assert load.until_first == 0.5
 
@@ -46,7 +46,7 @@ def test_behind_a_queue_each_place_costs_a_slots_share_of_a_request() -> None:
     load.service = 20.0
     load.first.add(1.0)
     assert load.until_first == pytest.approx(3 * 20 / 4 + 1)
-    assert load.until_worked_off == pytest.approx(2 * 20 / 4)
+    assert load.until_turn == pytest.approx(3 * 20 / 4)
 
 
 def test_what_nobody_has_measured_counts_as_nothing() -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from router.wire import connection
 from router.wire.client import Limits, Origin, Pool, WireError
 from tests.wire.conftest import upstream
 
@@ -61,6 +62,28 @@ async def test_a_kept_connection_that_the_server_closed_is_replaced_unseen() -> 
     async with upstream(play) as pool:
         for _ in range(4):
             assert await ask(pool) == b"ok"
+
+
+async def test_who_worked_and_then_closed_without_a_word_is_not_asked_again_unseen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "STALE_WITHIN", 0.05)
+    asked = 0
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        await request_of(reader)
+        asked += 1
+        writer.write(OK)
+        await request_of(reader)
+        asked += 1
+        await asyncio.sleep(0.2)
+
+    async with upstream(play) as pool:
+        assert await ask(pool) == b"ok"
+        with pytest.raises(WireError, match="closed before an answer") as caught:
+            await ask(pool)
+    assert (caught.value.reason, asked) == ("broken", 2)
 
 
 async def test_the_body_arrives_as_sent_in_pieces_of_any_size() -> None:
@@ -250,6 +273,28 @@ async def test_nobody_there_is_a_connect_error_with_the_address() -> None:
     with pytest.raises(WireError, match=r"cannot connect to 127.0.0.1:1: connection refused") as caught:
         await ask(Pool(Origin("127.0.0.1", 1), Limits()))
     assert caught.value.reason == "connect"
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example", ".example"])
+async def test_a_host_that_is_no_name_is_a_connect_error(host: str) -> None:
+    with pytest.raises(WireError, match="the host is no name") as caught:
+        await ask(Pool(Origin(host, 80), Limits()))
+    assert caught.value.reason == "connect"
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+async def test_an_answer_is_read_up_to_the_limit_and_no_further(pause: float) -> None:
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await request_of(reader)
+            writer.write(OK[:-2])
+            await asyncio.sleep(pause)
+            writer.write(OK[-2:])
+
+    async with upstream(play) as pool:
+        assert await (await pool.send(HEAD % 2, b"{}")).read(2) == b"ok"
+        with pytest.raises(WireError, match="larger than 1 bytes"):
+            await (await pool.send(HEAD % 2, b"{}")).read(1)
 
 
 async def test_cancelling_closes_the_connection_at_once() -> None:

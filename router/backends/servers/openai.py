@@ -28,7 +28,8 @@ def entries(status: int, body: bytes) -> list[dict[str, Any]]:
 
 def server_of(listed: list[dict[str, Any]]) -> str | None:
     """Which program serves these; None where they do not say."""
-    return next((_OWNERS[owner] for each in listed if (owner := each.get("owned_by")) in _OWNERS), None)
+    owners = (each.get("owned_by") for each in listed)
+    return next((_OWNERS[owner] for owner in owners if isinstance(owner, str) and owner in _OWNERS), None)
 
 
 def entry_of(listed: list[dict[str, Any]], model: str | None) -> dict[str, Any]:

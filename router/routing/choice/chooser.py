@@ -61,7 +61,7 @@ class Chooser:
         return (*arranged, *(candidate for candidate in candidates if not candidate.ok))
 
     def taken(self, names: tuple[str, ...]) -> None:
-        """A request goes to these, in this order."""
+        """A request goes to the first of these; those passed over are not among them."""
         if self.choice is not None and names:
             self.choice.taken(names)
 

@@ -34,5 +34,5 @@ class Choice(ABC):
         """All of `names`, best first. Changes nothing, so that `explain` may ask. `told`: say why."""
 
     def taken(self, names: Sequence[str]) -> None:
-        """A request goes this way: `names` in the order of `rank`."""
+        """A request goes this way: `names` took part, in the order in which they are asked."""
         return

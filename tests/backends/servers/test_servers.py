@@ -203,6 +203,54 @@ async def test_a_server_that_comes_back_may_be_another_one() -> None:
         backend.pool.close()
 
 
+def listed(*names: str) -> dict[str, Any]:
+    return {"data": [{"id": name, "object": "model", "owned_by": "library"} for name in names]}
+
+
+async def test_what_was_said_of_the_only_model_is_forgotten_when_another_is_listed() -> None:
+    pages = {**OLLAMA, "/v1/models": listed("embeddinggemma:latest"), "/api/ps": {"models": []}}
+    with upstream(serves(pages)) as server:
+        backend = await asked(server, None)
+        of = backend.facts
+        assert (of.endpoints, of.trained, of.tools, of.loaded) == (EMBEDDINGS, 2048, False, False)
+        pages.update(OLLAMA)
+        await backend.prober.ask()
+        backend.pool.close()
+        assert (of.endpoints, of.trained, of.tools, of.loaded) == (None, None, True, None)
+        assert (of.up, of.server, of.models[0]) == (True, "ollama", "qwen3:8b")
+
+
+@pytest.mark.parametrize("model", ["llava", "llava:latest"])
+async def test_other_models_on_the_list_change_nothing_of_the_one_that_is_sent_there(model: str) -> None:
+    pages = {**OLLAMA, "/api/ps": {"models": [{"model": "llava:latest", "context_length": 2048}]}}
+    with upstream(serves(pages)) as server:
+        backend = await asked(server, model)
+        pages |= {"/v1/models": listed("llava:latest"), "/api/ps": {"models": []}, "/api/show": 503}
+        await backend.prober.ask()
+        of = backend.facts
+        assert (of.loaded, of.context, of.accepts, of.tools, of.trained) == (False, 2048, IMAGES, False, 32768)
+        pages["/v1/models"] = listed("qwen3:8b")
+        await backend.prober.ask()
+        backend.pool.close()
+        assert (of.context, of.accepts, of.tools, of.trained) == (None, TEXT, True, None)
+
+
+async def test_a_strange_server_that_lists_another_model_is_asked_like_one_that_has_come_back() -> None:
+    pages = {page: answer for page, answer in LLAMA.items() if page != "/v1/models"}
+    pages["/v1/models"] = STRANGE["/v1/models"]
+    with upstream(serves(pages)) as server:
+        backend = await asked(server, None)
+        assert (backend.facts.server, backend.facts.context, backend.slots.parallel) == ("llama.cpp", 24576, 4)
+        pages["/v1/models"] = {"data": [{"id": "other"}]}
+        pages["/props"] = {**LLAMA["/props"], "default_generation_settings": {"n_ctx": 512}, "total_slots": 2}
+        await backend.prober.ask()
+        assert (backend.facts.models, backend.facts.context, backend.slots.parallel) == (("other",), 512, 2)
+        before = len(server.requests)
+        await backend.prober.ask()
+        assert [request.target for request in server.requests[before:]] == ["/v1/models"]
+        backend.pool.close()
+
+
 async def test_a_strange_server_is_tried_once_and_then_only_asked_for_its_list() -> None:
     with upstream(serves(STRANGE)) as server:
         backend = await asked(server, "m")
@@ -297,6 +345,12 @@ def test_whatever_a_server_answers_the_readers_do_not_fail(value: Any, status: i
         assert each.context is None or each.context > 0
         assert each.slots is None or each.slots > 0
         assert each.accepts is None or "text" in each.accepts or each.accepts <= {"image", "audio"}
+
+
+@pytest.mark.parametrize("owner", [[], {}, ["vllm"], 5, True, None])
+async def test_an_owner_that_is_no_name_says_nothing(owner: Any) -> None:
+    of = await learned({"/v1/models": {"data": [{"id": "m", "owned_by": owner}]}}, "m")
+    assert (of.up, of.server, of.models) == (True, None, ("m",))
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[", b"null", b"<html>"])
