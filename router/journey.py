@@ -212,7 +212,7 @@ class Trip:
         if record.trace is not None:
             call.headers = record.trace.onward(call.headers)
         asked = backend if visit is None else visit
-        trial = begin(asked.circuit, last or self.decision.last_resort)
+        trial = begin(asked.circuit, last or self.decision.last_resort, own_key=bool(call.credentials))
         if trial is None:  # its circuit was closed, or free to try, when the gates looked
             record.rejected += ((name, "health"),)
             return Failure("open", "its circuit is open", 503)
@@ -276,7 +276,7 @@ class Trip:
         record.answered = 0.0
         answer: Answer | None = None
         try:
-            answer = trial.watched(await asked.ask(call))
+            answer = trial.watched(await asked.ask(call), lambda: attempt.cache != "joined")
             record.answered = attempt.answered = perf_counter()
             if answer.status >= 400:
                 body = await _explanation(answer)

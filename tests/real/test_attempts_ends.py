@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.real.attempted import CHAT, DONE, HE, ROLE, body, metric, plays
+from tests.real.attempted import CHAT, DONE, HE, ROLE, answers, body, metric, plays
 from tests.signalbox import Signalbox, post, signalbox
 from tests.upstream import Request, Upstream, chat_answer, chat_chunks, respond, upstream
 
@@ -22,8 +22,10 @@ version: 1
 backends:
   first: {{url: "{first}", model: one, price: {{input: 1000000, output: 1000000}}, circuit: {{failures: 3}}}}
   powered: {{url: "{first}", model: one, power: {{watts: 1000000000, per_kwh: 1}}, circuit: false}}
+  theirs: {{url: "{first}", model: one, pass_key: true}}
   second: {{url: "{second}", model: two, circuit: false}}
 routes:
+  - {{name: theirs, when: {{model: theirs-first}}, to: [theirs, second]}}
   - {{name: hurry, when: {{model: hurry}}, to: [first, second], timeout: 300ms}}
   - {{name: raced, when: {{model: raced}}, to: [first, second], hedge: 100ms, timeout: 400ms}}
   - {{name: hedged, when: {{model: hedged}}, to: [powered, second], hedge: 100ms}}
@@ -171,6 +173,14 @@ def test_what_the_cache_says_is_of_the_attempt_that_won(three: Three) -> None:
     assert (status, headers["x-signalbox-backend"], headers["x-signalbox-cache"]) == (200, "powered", "miss")
     assert len(second.asked) == 1
     assert post(proxy, CHAT, body("kept", temperature=0))[1]["x-signalbox-cache"] == "hit"
+
+
+def test_the_limit_of_one_clients_own_key_is_not_held_against_the_backend(three: Three) -> None:
+    proxy, first, _ = three
+    answers(first, {"error": {"message": "slower"}}, status=429, head=b"retry-after: 60\r\n", times=1)
+    poor = post(proxy, CHAT, body("theirs-first"), authorization="Bearer poor")
+    rich = post(proxy, CHAT, body("theirs-first"), authorization="Bearer rich")
+    assert (poor[1]["x-signalbox-backend"], rich[1]["x-signalbox-backend"]) == ("second", "theirs")
 
 
 # -- clients that leave -----------------------------------------------------------------------------------------------
