@@ -11,6 +11,7 @@ It refuses with status 400, the one at which all clients tried stop. What it kno
 from __future__ import annotations
 
 import asyncio
+import marshal
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
@@ -220,8 +221,8 @@ def _digest(signals: Signals) -> bytes:
     said = [data.get(name) for name in ("messages", "input", "prompt", "system", "instructions")]
     try:
         text = orjson.dumps(said)
-    except (TypeError, ValueError):  # a number or half a surrogate pair, which orjson does not write
-        text = repr(said).encode("utf-8", "replace")
+    except TypeError:  # a number, half a surrogate pair or a depth that orjson does not write
+        text = marshal.dumps(said, 2)  # of equal values equal bytes; later versions write references
     return blake2b(text, digest_size=16).digest()
 
 

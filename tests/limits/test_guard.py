@@ -107,6 +107,19 @@ def test_an_answer_cut_at_the_length_that_was_asked_for_is_no_failure(client: Cl
     assert not any(client.send("measure me", **cut) for _ in range(100))
 
 
+@pytest.mark.parametrize("odd", ["half \ud800 a pair", 1 << 80, "deep"])
+def test_a_turn_that_orjson_does_not_write_is_known_again(client: Client, odd: Any) -> None:
+    def said() -> Any:
+        deep: list[Any] = [odd]
+        for _ in range(1000 if odd == "deep" else 1):
+            deep = [deep]
+        return {"messages": [{"role": "user", "content": deep}]}
+
+    for _ in range(FREE):
+        client.send(status=500, body=said())
+    assert client.send(status=500, body=said()) == DELAYS[0]
+
+
 def test_a_pause_resets_it(client: Client) -> None:
     for _ in range(FREE + len(DELAYS)):
         client.send("fix it", status=500)

@@ -39,9 +39,10 @@ def test_a_machine_reads_the_same_as_json():
     assert (said["input"], said["usd"], said["source"], said["cache"]) == (5, 0.5, "power", "miss")
 
 
-@pytest.mark.parametrize("model", ["two\nlines", "half \ud800 a pair", "\x1b[31mred"])
-def test_a_name_that_a_client_made_up_stays_on_its_line(model: str):
-    for line in (as_text(0.0, record(route=model)), as_json(0.0, record(model=model))):
+@pytest.mark.parametrize("name", ["two\nlines", "half \ud800 a pair", "\x1b[31mred"])
+@pytest.mark.parametrize("field", ["model", "path", "route", "key", "harness"])
+def test_a_name_that_a_client_made_up_stays_on_its_line(field: str, name: str):
+    for line in (as_text(0.0, record(**{field: name})), as_json(0.0, record(**{field: name}))):
         assert len(line.splitlines()) == 1 and "\x1b" not in line
         line.encode()
 
