@@ -94,7 +94,8 @@ class Box:
 
     def __post_init__(self) -> None:
         keys = {alias: key.get_secret_value() for alias, key in self.settings.keys.items()}
-        self.keyring = Keyring(keys, closed=not is_loopback_host(self.settings.host.strip("[]")))
+        admin = self.settings.admin_key.get_secret_value() if self.settings.admin_key is not None else None
+        self.keyring = Keyring(keys, closed=not is_loopback_host(self.settings.host.strip("[]")), admin=admin)
         self.cache = self._cache()
         self.retries = Budget(self.metrics.unretried.add)
         self.turnstile = Turnstile(self._redis_url)

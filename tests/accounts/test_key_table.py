@@ -122,6 +122,18 @@ async def test_what_cannot_be_read_opens_no_door_and_what_was_known_stays(
     ring.close()
 
 
+async def test_a_revoked_key_and_that_of_the_admin_are_passed_on_to_nobody(tmp_path: Path) -> None:
+    table, ring = KeyTable(tmp_path), Keyring({}, closed=False, admin="the-key-of-the-admin")
+    assert table.add("old", digest_of("k")) and table.revoke("old")
+    await ring.open(tmp_path)
+    ring.close()
+    for key in ("k", "the-key-of-the-admin"):
+        assert ring.keys.passed(sent(key), None) == []
+        with pytest.raises(Refusal):
+            ring.keys.admit(sent(key))
+    assert ring.keys.passed(sent("other"), None) == sent("other")
+
+
 async def test_limits_in_the_rules_hold_for_a_key_that_the_environment_lets_in() -> None:
     ring = Keyring({"free": "k"}, closed=False)
     assert ring.keys.admit(sent("k")).grant is None
