@@ -73,7 +73,7 @@ class Keyring:
 
     async def _read(self, table: KeyTable) -> None:
         try:
-            rows = await asyncio.to_thread(table.rows)
+            rows = await asyncio.to_thread(table.rows, known=bool(self._rows))
         except (sqlite3.Error, OSError, ValueError) as error:
             if not self._unreadable:
                 log.warning("the client keys in %s cannot be read (%s): those known so far count", table.path, error)
@@ -90,6 +90,5 @@ class Keyring:
     def _made(self) -> Keys:
         # What cannot be read may hold keys, and what was revoked was one: neither opens the door.
         needed = self._closed or self._unreadable or bool(self._rows)
-        return Keys(
-            self._all(), needed, [*self._admin, *(row.key.digest for row in self._rows if row.revoked is not None)]
-        )
+        revoked = (row.key.digest for row in self._rows if row.revoked is not None)
+        return Keys(self._all(), needed, [*self._admin, *revoked])
