@@ -138,7 +138,7 @@ class Box:
         if self.spans is not None:
             await asyncio.to_thread(self.spans.close)
         if self.lines is not None:
-            await asyncio.to_thread(self.lines.close)
+            await self.lines.close()
         if self.ledger is not None:
             await asyncio.to_thread(self.ledger.close)
 

@@ -61,15 +61,15 @@ class RequestLog:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PAUSE, self._hand_over)
 
-    def close(self) -> None:
-        """Write what waits, within LEAVING seconds."""
+    async def close(self) -> None:
+        """Write what waits, within LEAVING seconds; called after the last request. Handing over is the loop's: in
+        another thread the timer could do so at the same moment. Only the wait for the writer is elsewhere."""
         if self._timer is not None:
             self._timer.cancel()
             self._hand_over()
         if self._writer is not None:
             self._batches.put(None)
-            self._writer.join(LEAVING)
-            self._writer = None
+            await asyncio.to_thread(self._writer.join, LEAVING)
 
     def _hand_over(self) -> None:
         self._timer = None
