@@ -94,7 +94,8 @@ class Box:
 
     def __post_init__(self) -> None:
         keys = {alias: key.get_secret_value() for alias, key in self.settings.keys.items()}
-        self.keyring = Keyring(keys, closed=not is_loopback_host(self.settings.host.strip("[]")))
+        admin = self.settings.admin_key.get_secret_value() if self.settings.admin_key is not None else None
+        self.keyring = Keyring(keys, closed=not is_loopback_host(self.settings.host.strip("[]")), admin=admin)
         self.cache = self._cache()
         self.retries = Budget(self.metrics.unretried.add)
         self.turnstile = Turnstile(self._redis_url)
@@ -137,7 +138,7 @@ class Box:
         if self.spans is not None:
             await asyncio.to_thread(self.spans.close)
         if self.lines is not None:
-            await asyncio.to_thread(self.lines.close)
+            await self.lines.close()
         if self.ledger is not None:
             await asyncio.to_thread(self.ledger.close)
 

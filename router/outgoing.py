@@ -7,7 +7,7 @@ from typing import Any
 from router.backends.contract import Backend, Call
 from router.box import State
 from router.cache.wish import FIELD, without_wish
-from router.request.credentials import without_keys
+from router.request.credentials import CREDENTIALS, without_keys
 from router.request.edit import REMOVE, edit
 from router.request.envelope import Envelope
 from router.request.images import without_images
@@ -16,7 +16,9 @@ from router.request.upload import Upload
 from router.routing.decision import Decision
 from router.routing.gates import drops_images
 
-__all__ = ["hides_usage", "model_for", "prepare"]
+__all__ = ["hides_usage", "model_for", "passed_on", "prepare"]
+
+RawHeaders = list[tuple[bytes, bytes]]
 
 NOT_PASSED_ON = frozenset(
     b"host connection keep-alive proxy-connection proxy-authorization proxy-authenticate te trailer transfer-encoding "
@@ -26,6 +28,16 @@ NOT_PASSED_ON = frozenset(
     b"sec-fetch-mode sec-fetch-site sec-fetch-dest http2-settings".split()
 )
 """Hop by hop (RFC 9110 §7.6.1), the client's secrets, account and address, and what only a browser means."""
+
+USUAL = frozenset(
+    b"accept accept-language cache-control pragma content-type content-encoding user-agent priority referer "
+    b"http-referer x-title x-app traceparent tracestate baggage sentry-trace x-request-id x-session-id session_id "
+    b"openai-beta anthropic-version anthropic-beta anthropic-dangerous-direct-browser-access "
+    b"x-stainless-lang x-stainless-package-version x-stainless-os x-stainless-arch x-stainless-runtime "
+    b"x-stainless-runtime-version x-stainless-async x-stainless-retry-count x-stainless-timeout "
+    b"x-stainless-read-timeout x-stainless-helper x-stainless-helper-method".split()
+)
+"""Headers that no client puts its key into. They are not looked at for it: most requests have no others."""
 
 METERED = frozenset({"/v1/chat/completions", "/v1/completions"})
 """Paths whose streams know `stream_options.include_usage`."""
@@ -39,7 +51,7 @@ def prepare(
         envelope.path,
         envelope.body,
         envelope.data,
-        [header for header in envelope.headers.raw if header[0] not in NOT_PASSED_ON],
+        passed_on(envelope),
         signals.stream,
         envelope.method,
         without_keys(envelope.query) if envelope.query else b"",
@@ -50,6 +62,21 @@ def prepare(
         call.body = edit(envelope.body, envelope.data, changes)
         call.data = {name: value for name, value in {**envelope.data, **changes}.items() if value is not REMOVE}
     return call
+
+
+def passed_on(envelope: Envelope) -> RawHeaders:
+    """The client's headers, but for NOT_PASSED_ON and those that repeat the key it came with."""
+    raw = envelope.headers.raw
+    kept = [header for header in raw if header[0] not in NOT_PASSED_ON]
+    if envelope.key is None or not (odd := [header for header in kept if header[0] not in USUAL]):
+        return kept
+    shown = {_last_word(value) for name, value in raw if name in CREDENTIALS} - {b""}
+    repeating = {name for name, value in odd if _last_word(value) in shown}
+    return [header for header in kept if header[0] not in repeating] if repeating else kept
+
+
+def _last_word(value: bytes) -> bytes:
+    return value.split()[-1] if value.strip() else b""
 
 
 def _changes(

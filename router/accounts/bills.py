@@ -19,6 +19,7 @@ from router.config.price import Price
 from router.config.schema import Rules
 from router.request.tokens import estimate
 from router.telemetry.record import Cost, Record, Tokens
+from router.telemetry.text import LONGEST, printable
 
 __all__ = ["Bills", "Meter"]
 
@@ -68,7 +69,7 @@ class Bills:
         spec = self._specs.get(record.backend)
         if spec is None:
             return
-        price = self._price(record.backend, record.model)
+        price = self._price(record.backend, record.model[:LONGEST])
         if record.cache in ("hit", "joined", "similar"):
             self._spare(record, tokens, price)
             return
@@ -98,13 +99,14 @@ class Bills:
         return price_at(self._specs[backend], model)
 
     def _warn(self, record: Record) -> None:
-        model = (record.backend, record.model)
+        name = printable(record.model[:LONGEST])
+        model = (record.backend, name)
         if model not in self._warned and len(self._warned) < MOST_WARNED:
             self._warned.add(model)
             log.warning(
                 "no price is known for %s at %s: its requests count as unpriced. Say `price: {input: …, output: …}` "
                 "(US dollars per million tokens), `price: 0` or `power:` at the backend.",
-                record.model or "its model",
+                name or "its model",
                 record.backend,
             )
 

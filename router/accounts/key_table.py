@@ -60,14 +60,15 @@ class KeyTable:
     def __init__(self, folder: Path):
         self.path = folder / FILE
 
-    def rows(self) -> list[KeyRow]:
-        """All of them, by alias; none where there is no file or no table yet."""
+    def rows(self, *, known: bool = False) -> list[KeyRow]:
+        """All of them, by alias; none where there is no file or no table yet. `known`: there was one, and that it is
+        gone is an error."""
         if not self.path.is_file():
-            return []
+            return _none(known)
         uri = f"{self.path.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE)) as database:
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'client_keys'").fetchone():
-                return []
+                return _none(known)
             found = database.execute(f"SELECT {_COLUMNS} FROM client_keys ORDER BY alias")
             return [KeyRow.of(row) for row in found]
 
@@ -131,3 +132,9 @@ class KeyTable:
         database = opened(self.path)
         database.execute(_TABLE)
         return database
+
+
+def _none(known: bool) -> list[KeyRow]:
+    if known:
+        raise FileNotFoundError("they are gone, and nobody has forgotten them")
+    return []

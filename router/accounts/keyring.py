@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 from router.accounts.key_table import KeyRow, KeyTable
@@ -28,9 +29,11 @@ class Keyring:
     that SIGNALBOX_KEYS lets in without any.
     """
 
-    def __init__(self, environment: Mapping[str, str], closed: bool):
-        """`closed`: a key is needed even where there is none, as on an address that others can reach."""
+    def __init__(self, environment: Mapping[str, str], closed: bool, admin: str | None = None):
+        """`closed`: a key is needed even where there is none, as on an address that others can reach. `admin`: the key
+        of the pages, which opens no door and is passed on to nobody."""
         self._closed = closed
+        self._admin = [sha256(admin.encode()).digest()] if admin is not None else []
         self._environment = from_environment(environment)
         self._rules: list[ClientKey] = []
         self._rows: list[KeyRow] = []
@@ -70,7 +73,7 @@ class Keyring:
 
     async def _read(self, table: KeyTable) -> None:
         try:
-            rows = await asyncio.to_thread(table.rows)
+            rows = await asyncio.to_thread(table.rows, known=bool(self._rows))
         except (sqlite3.Error, OSError, ValueError) as error:
             if not self._unreadable:
                 log.warning("the client keys in %s cannot be read (%s): those known so far count", table.path, error)
@@ -86,4 +89,6 @@ class Keyring:
 
     def _made(self) -> Keys:
         # What cannot be read may hold keys, and what was revoked was one: neither opens the door.
-        return Keys(self._all(), self._closed or self._unreadable or bool(self._rows))
+        needed = self._closed or self._unreadable or bool(self._rows)
+        revoked = (row.key.digest for row in self._rows if row.revoked is not None)
+        return Keys(self._all(), needed, [*self._admin, *revoked])

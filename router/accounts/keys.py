@@ -13,8 +13,12 @@ key that it belongs to. The look-up does not grow with the number of keys.
 
 from __future__ import annotations
 
+import base64
+import binascii
+import contextlib
 import hashlib
 import hmac
+import re
 import secrets
 import time
 import zlib
@@ -51,6 +55,8 @@ LONGEST = 1024
 """Bytes of a key; a longer one is nobody's."""
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_MADE = re.compile(rb"%b[0-9A-Za-z]{%d}" % (PREFIX.encode(), RANDOM + CHECK))
+"""A key of ours, wherever it stands."""
 
 ACCEPTED = frozenset({b"authorization", b"x-api-key", b"api-key"})
 """Headers in which a key of ours may come: OpenAI's, after `Bearer`, Anthropic's and Azure's. Google's belongs to an
@@ -74,12 +80,14 @@ class ClientKey:
 class Keys:
     """A table of keys, never changed. Of two entries for the same key the first counts."""
 
-    def __init__(self, keys: Iterable[ClientKey], closed: bool = False):
-        """`closed`: a key is needed even where there is none."""
+    def __init__(self, keys: Iterable[ClientKey], closed: bool = False, kept_here: Iterable[bytes] = ()):
+        """`closed`: a key is needed even where there is none. `kept_here`: digests of keys that open nothing to a
+        client, and are nobody else's business all the same."""
         self._table: dict[bytes, list[ClientKey]] = {}
         for key in keys:
             self._table.setdefault(key.digest[:8], []).append(key)
         self._needed = closed or bool(self._table)
+        self._kept_here = frozenset(kept_here)
 
     def __bool__(self) -> bool:
         """A key is needed."""
@@ -114,14 +122,23 @@ class Keys:
         raise Refusal(401, why, code="invalid_api_key")
 
     def passed(self, headers: RawHeaders, limits: Grant | None) -> list[tuple[bytes, bytes]]:
-        """The client's own credentials, for a backend that says `pass_key`. A key of ours is not among them, unless it
-        may be passed on as well."""
-        ours_too = limits is not None and limits.pass_key
+        """The client's own credentials, for a backend that says `pass_key`. No key of this proxy is among them, be it
+        good or not, unless it may be passed on as well."""
+        foreign_too = limits is not None and limits.pass_key
         return [
             (name, value)
             for name, value in headers
-            if name in CREDENTIALS and (ours_too or self.find(_bare(value)) is None)
+            if name in CREDENTIALS and not any(self._stays(word, foreign_too) for word in _words(value))
         ]
+
+    def _stays(self, word: bytes, foreign_too: bool) -> bool:
+        """A key that goes no further; `foreign_too`: those of another Signalbox go."""
+        known = self.find(word)
+        if known is not None:
+            return known.grant is None or not known.grant.pass_key
+        if hashlib.sha256(word).digest() in self._kept_here:
+            return True
+        return not foreign_too and any(map(is_whole, _MADE.findall(word)))
 
 
 def _presented(name: bytes, value: bytes) -> bytes:
@@ -131,8 +148,16 @@ def _presented(name: bytes, value: bytes) -> bytes:
     return value.strip()
 
 
-def _bare(value: bytes) -> bytes:
-    return value[7:].strip() if value[:7].lower() == b"bearer " else value.strip()
+def _words(value: bytes) -> list[bytes]:
+    """What in the value of a header may be a key: all of it, what follows its first word, its last word, and user and
+    password where it is `Basic`."""
+    parts = value.split(None, 1)
+    words = [value.strip(), parts[-1].strip(), value.split()[-1]] if parts else []
+    if len(parts) == 2 and parts[0].lower() == b"basic":
+        with contextlib.suppress(binascii.Error):
+            user, _, password = base64.b64decode(parts[1]).partition(b":")
+            words += [user, password]
+    return words
 
 
 def new_key() -> str:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from router.telemetry.record import Record, Tokens
+from router.telemetry.text import legible
 
 __all__ = ["FILE", "HOUR", "NANO", "SUMS", "Ledger", "data_dir", "opened", "prune"]
 
@@ -70,6 +71,8 @@ _ADD = (
     f"ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in SUMS)}"
 )
 
+Waiting = tuple[float, Record]
+"""When it was handed over, seconds of the epoch."""
 Row = tuple[object, ...]
 Group = tuple[int, str, str, str, str, str]
 
@@ -90,12 +93,12 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / FILE
         self._days, self._size = days, size
-        self._waiting: deque[tuple[float, Record]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._dropped = 0
         self.added = 0
         """Records taken in."""
         self.written = 0
-        """Of them, those that anybody who opens the file can read."""
+        """Of them, those that anybody who opens the file can read, and those that cannot be written at all."""
         self._stop = threading.Event()
         database = opened(self.path)  # the thread's from now on
         self._thread = threading.Thread(target=self._run, args=(database,), name="ledger", daemon=True)
@@ -123,7 +126,7 @@ class Ledger:
                 if time.monotonic() - looked > LOOK:
                     looked = time.monotonic()
                     prune(database, self._days, self._size)
-            except sqlite3.Error as error:
+            except Exception as error:  # without this thread nothing would be written any more
                 log.warning("the ledger %s could not be written (%s); it is tried again", self.path, error)
                 self._stop.wait(1.0)
             if stopping:
@@ -138,13 +141,42 @@ class Ledger:
         if not batch:
             return
         try:
-            with database:  # one transaction
-                database.executemany(_INSERT, [_row(at, record) for at, record in batch])
-                database.executemany(_ADD, _summed(batch))
-        except sqlite3.Error:
-            self._waiting.extendleft(reversed(batch))
-            raise
-        self.written += len(batch)
+            _put(database, batch)
+        except Exception as error:
+            if _may_pass(error):
+                self._waiting.extendleft(reversed(batch))
+                raise
+            self._write_each(database, batch)
+        else:
+            self.written += len(batch)
+
+    def _write_each(self, database: sqlite3.Connection, batch: Sequence[Waiting]) -> None:
+        """Some record of the batch cannot be written, and would not be the next time: all but such are."""
+        left_out: list[Exception] = []
+        for number, one in enumerate(batch):
+            try:
+                _put(database, [one])
+            except Exception as error:
+                if _may_pass(error):
+                    self._waiting.extendleft(reversed(batch[number:]))
+                    raise
+                left_out.append(error)
+            self.written += 1
+        if left_out:
+            said = "%d requests are missing in the ledger %s: they cannot be written (%s)"
+            log.warning(said, len(left_out), self.path, left_out[-1])
+
+
+def _put(database: sqlite3.Connection, batch: Sequence[Waiting]) -> None:
+    """In one transaction."""
+    with database:
+        database.executemany(_INSERT, [_row(at, record) for at, record in batch])
+        database.executemany(_ADD, _summed(batch))
+
+
+def _may_pass(error: Exception) -> bool:
+    """It is the file's fault or the disk's. What is wrong with a record is an error of another kind."""
+    return type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError)
 
 
 def opened(path: Path) -> sqlite3.Connection:
@@ -203,8 +235,16 @@ def _nano(dollars: float) -> int:
 def _row(at: float, record: Record) -> Row:
     tokens, cost = record.tokens or _ZERO, record.cost
     return (
-        *(at, record.id, record.key or "", record.harness, record.route, record.backend, record.model[:200]),
-        *(record.path[:200], record.status, record.outcome, record.stream, len(record.attempts), record.cache),
+        *(at, record.id, record.key or "", record.harness, record.route, record.backend),
+        *(
+            legible(record.model),
+            legible(record.path),
+            record.status,
+            record.outcome,
+            record.stream,
+            len(record.attempts),
+            record.cache,
+        ),
         *(tokens.input, tokens.output, tokens.cached, tokens.reasoning, tokens.estimated),
         None if cost is None else _nano(cost.usd),
         None if cost is None else cost.source,
@@ -213,11 +253,11 @@ def _row(at: float, record: Record) -> Row:
     )
 
 
-def _summed(batch: Sequence[tuple[float, Record]]) -> list[Row]:
+def _summed(batch: Sequence[Waiting]) -> list[Row]:
     """Rows for `hours`."""
     sums: dict[Group, list[int]] = {}
     for at, record in batch:
-        model = record.model[:200] if len(sums) < MOST_GROUPS else "other"
+        model = legible(record.model) if len(sums) < MOST_GROUPS else "other"
         hour = int(at) // HOUR * HOUR
         group = (hour, record.key or "", record.harness, record.route, record.backend, model)
         into = sums.setdefault(group, [0] * len(SUMS))

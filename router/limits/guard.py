@@ -11,6 +11,7 @@ It refuses with status 400, the one at which all clients tried stop. What it kno
 from __future__ import annotations
 
 import asyncio
+import marshal
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
@@ -43,7 +44,7 @@ MOST_TURNS = 16
 FORGOTTEN = 60.0
 """Seconds after which a turn that failed is forgotten."""
 FULL = 0.97
-"""Share of a context that a prompt may fill."""
+"""Share of a context that a prompt may fill, and that a prompt and an answer which was cut may fill together."""
 
 UNSURE = frozenset(
     {"llm", "langchain", "autogen", "ai-sdk", "dspy", "openai-python", "openai-node", "anthropic-python", "litellm"}
@@ -107,7 +108,7 @@ class Guard:
             return
         if (dollars := record.paid) and (name := _bounded(signals)) is not None:
             self._session(name).dollars.add(self._clock(), dollars)
-        fault = _fault(signals, record, facts)
+        fault = _fault(record, facts)
         if fault is not None:
             self._failed(signals, fault, record)
         elif (turns := self._failing.get(_name(signals)) if self._failing else None) is not None:
@@ -220,12 +221,12 @@ def _digest(signals: Signals) -> bytes:
     said = [data.get(name) for name in ("messages", "input", "prompt", "system", "instructions")]
     try:
         text = orjson.dumps(said)
-    except (TypeError, ValueError):  # a number or half a surrogate pair, which orjson does not write
-        text = repr(said).encode("utf-8", "replace")
+    except TypeError:  # a number, half a surrogate pair or a depth that orjson does not write
+        text = marshal.dumps(said, 2)  # of equal values equal bytes; later versions write references
     return blake2b(text, digest_size=16).digest()
 
 
-def _fault(signals: Signals, record: Record, facts: Mapping[str, Facts]) -> str | None:
+def _fault(record: Record, facts: Mapping[str, Facts]) -> str | None:
     """Why the same turn would fail again; None when it went well."""
     if record.status >= 400:
         return f"status {record.status}"
@@ -236,9 +237,12 @@ def _fault(signals: Signals, record: Record, facts: Mapping[str, Facts]) -> str 
         return None
     if not tokens.output:
         return "an empty answer"
-    if record.finish_reason in ("length", "max_tokens") and tokens.output < (signals.max_tokens or math.inf):
-        return "no room for the whole answer"
     about = facts.get(record.backend)
-    if about is not None and about.context and tokens.input >= FULL * about.context:
+    if about is None or not about.context:
+        return None
+    if tokens.input >= FULL * about.context:
         return "the context is full"
+    # Whoever limits an answer, be it client, route or server, gets what was asked for: short, and no failure.
+    if record.finish_reason in ("length", "max_tokens") and tokens.input + tokens.output >= FULL * about.context:
+        return "no room for the whole answer"
     return None

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from router.telemetry.content import answered, as_parts
 from router.telemetry.record import Attempt, Record
+from router.telemetry.text import dumped, legible
 from router.telemetry.trace import Trace
 
 __all__ = ["Provider", "of_attempt", "of_request", "operation"]
@@ -42,7 +41,7 @@ class Provider:
 
 def operation(path: str) -> str:
     """`gen_ai.operation.name`: of the conventions where they have one, else the last word of the path."""
-    return _OPERATIONS.get(path) or path.rpartition("/")[2][:50]
+    return _OPERATIONS.get(path) or legible(path.rpartition("/")[2], 50)
 
 
 def of_request(record: Record) -> Attributes:
@@ -50,7 +49,7 @@ def of_request(record: Record) -> Attributes:
     said: Attributes = {
         "openinference.span.kind": "CHAIN",
         "http.request.method": "POST",
-        "url.path": record.path[:200],
+        "url.path": legible(record.path),
         "http.response.status_code": record.status,
         "signalbox.request.id": record.id,
         "signalbox.route": record.route,
@@ -76,23 +75,23 @@ def of_request(record: Record) -> Attributes:
     trace = record.trace
     if trace is not None:
         if trace.asked_model:
-            said["signalbox.asked_model"] = trace.asked_model[:200]
+            said["signalbox.asked_model"] = legible(trace.asked_model)
         if trace.session:
-            said["session.id"] = trace.session[:200]
+            said["session.id"] = legible(trace.session)
         _content(said, trace, record.path)
     return said
 
 
 def of_attempt(record: Record, attempt: Attempt, provider: Provider) -> Attributes:
     """Of the span of one backend that was asked."""
-    name = operation(record.path)
+    name, model = operation(record.path), legible(attempt.model)
     said: Attributes = {
         "openinference.span.kind": _KINDS.get(name, "LLM"),
         "gen_ai.operation.name": name,
         "gen_ai.provider.name": provider.name,
-        "gen_ai.request.model": attempt.model,
+        "gen_ai.request.model": model,
         "gen_ai.request.stream": record.stream,
-        "llm.model_name": attempt.model,
+        "llm.model_name": model,
         "llm.provider": provider.name,
         "signalbox.backend": attempt.backend,
     }
@@ -102,9 +101,9 @@ def of_attempt(record: Record, attempt: Attempt, provider: Provider) -> Attribut
     if trace is not None:
         said |= {f"gen_ai.request.{name}": value for name, value in trace.parameters.items()}
         if trace.parameters:
-            said["llm.invocation_parameters"] = orjson.dumps(trace.parameters).decode()
+            said["llm.invocation_parameters"] = dumped(trace.parameters)
         if trace.session:
-            said["gen_ai.conversation.id"] = said["session.id"] = trace.session[:200]
+            said["gen_ai.conversation.id"] = said["session.id"] = legible(trace.session)
     if attempt.reason is not None:
         said["error.type"] = attempt.reason.removeprefix("status ")
         if attempt.reason.startswith("status "):
@@ -123,8 +122,8 @@ def _answer(said: Attributes, record: Record, attempt: Attempt) -> None:
         if record.status >= 400:
             said["error.type"] = str(record.status)
     if record.finish_reason:
-        said["gen_ai.response.finish_reasons"] = [record.finish_reason]
-        said["llm.finish_reason"] = record.finish_reason
+        reason = legible(record.finish_reason)
+        said["gen_ai.response.finish_reasons"], said["llm.finish_reason"] = [reason], reason
     if record.first:
         said["gen_ai.response.time_to_first_chunk"] = record.first - attempt.asked
     tokens = record.tokens
@@ -156,12 +155,12 @@ def _content(said: Attributes, trace: Trace, path: str) -> None:
     if not trace.captures or trace.question is None:
         return
     question = trace.question
-    said["input.value"], said["input.mime_type"] = orjson.dumps(question).decode(), _JSON
+    said["input.value"], said["input.mime_type"] = dumped(question), _JSON
     messages = as_parts(question)
     if messages:
-        said["gen_ai.input.messages"] = orjson.dumps(messages).decode()
+        said["gen_ai.input.messages"] = dumped(messages)
     text = answered(bytes(trace.answer), path)
     if text:
         said["output.value"], said["output.mime_type"] = text, "text/plain"
         parts = [{"type": "text", "content": text}]
-        said["gen_ai.output.messages"] = orjson.dumps([{"role": "assistant", "parts": parts}]).decode()
+        said["gen_ai.output.messages"] = dumped([{"role": "assistant", "parts": parts}])

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 import orjson
 
 from router.telemetry.record import Record
+from router.telemetry.text import printable
 
 __all__ = ["JsonFormatter", "RequestLog", "as_json", "as_text"]
 
@@ -60,15 +61,15 @@ class RequestLog:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PAUSE, self._hand_over)
 
-    def close(self) -> None:
-        """Write what waits, within LEAVING seconds."""
+    async def close(self) -> None:
+        """Write what waits, within LEAVING seconds; called after the last request. Handing over is the loop's: in
+        another thread the timer could do so at the same moment. Only the wait for the writer is elsewhere."""
         if self._timer is not None:
             self._timer.cancel()
             self._hand_over()
         if self._writer is not None:
             self._batches.put(None)
-            self._writer.join(LEAVING)
-            self._writer = None
+            await asyncio.to_thread(self._writer.join, LEAVING)
 
     def _hand_over(self) -> None:
         self._timer = None
@@ -173,7 +174,8 @@ def _json(said: dict[str, Any]) -> str:
     try:
         return orjson.dumps(said).decode()
     except orjson.JSONEncodeError:  # half a surrogate pair in a name that a client sent
-        return orjson.dumps({key: _plain(value) for key, value in said.items()}).decode()
+        plain = {key: printable(value) if isinstance(value, str) else value for key, value in said.items()}
+        return orjson.dumps(plain).decode()
 
 
 def as_text(at: float, record: Record) -> str:
@@ -201,15 +203,8 @@ def as_text(at: float, record: Record) -> str:
     elif record.unpriced:
         parts.append("unpriced")
     parts.append("/".join(filter(None, (record.harness, record.key))))
-    return str(_plain("  ".join([*parts, record.id])))
+    return printable("  ".join([*parts, record.id]))
 
 
 def _seconds(value: float) -> str:
     return f"{1000 * value:.1f} ms" if value < 1 else f"{value:.1f} s"
-
-
-def _plain(value: Any) -> Any:
-    """Printable, on one line."""
-    if not isinstance(value, str) or value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else "\ufffd" for c in value.encode("utf-8", "replace").decode())

@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric
 from router import __version__
 from router.telemetry.record import Attempt, Record
 from router.telemetry.store import Counter, Family, Gauge, Histogram, Snapshot, merged, page, snapshot
+from router.telemetry.text import legible
 
 __all__ = ["Metrics"]
 
@@ -192,7 +193,7 @@ class Metrics:
             group = (route, backend, named, key, harness, status)
             if (found := self._series.get(group)) is not None:
                 return found
-        model = named[:200].encode("utf-8", "replace").decode()  # half a surrogate pair cannot be on a page
+        model = legible(named)
         made = self._series[group] = _Series(self, (route, backend, model, key, harness), f"{status}xx")
         return made
 

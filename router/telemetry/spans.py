@@ -25,6 +25,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from router import __version__
 from router.telemetry.conventions import Provider, of_attempt, of_request, operation
 from router.telemetry.record import Attempt, Record
+from router.telemetry.text import legible
 from router.telemetry.trace import Trace
 
 __all__ = ["Spans"]
@@ -101,7 +102,7 @@ class Spans:
 
         self._ids.trace, self._ids.span = trace.id, trace.span
         whole = self._tracer.start_span(
-            f"signalbox {record.route}" if record.route else f"signalbox {record.path[:200]}",
+            f"signalbox {record.route}" if record.route else f"signalbox {legible(record.path)}",
             context=trace.parent if trace.parent is not None else Context(),
             kind=SpanKind.SERVER,
             attributes=of_request(record),
@@ -124,7 +125,7 @@ class Spans:
     def _attempt(self, record: Record, attempt: Attempt, inside: Context, at: Callable[[float], int]) -> None:
         provider = self._provider_of(attempt.backend)
         span = self._tracer.start_span(
-            f"{operation(record.path)} {attempt.model}".rstrip(),
+            f"{operation(record.path)} {legible(attempt.model)}".rstrip(),
             context=inside,
             kind=SpanKind.INTERNAL if provider.in_process else SpanKind.CLIENT,
             attributes=of_attempt(record, attempt, provider),

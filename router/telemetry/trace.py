@@ -6,12 +6,16 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+from router.telemetry.text import legible
+
 __all__ = ["MOST_CONTENT", "Trace"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 MOST_CONTENT = 256 * 1024
 """Bytes of an answer that are kept where content is asked for."""
+MOST = 1 << 63
+"""A number beyond it cannot stand in a span."""
 
 PARAMETERS = {
     "temperature": "temperature",
@@ -65,13 +69,12 @@ class Trace:
             self.asked_model, self.session = model, session
         for name, called in PARAMETERS.items():
             value = data.get(name)
-            if isinstance(value, int | float) and not isinstance(value, bool):
+            if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST:
                 self.parameters[called] = value
         stops = None if private else data.get("stop")
         if isinstance(stops, str | list):
-            self.parameters["stop_sequences"] = [
-                str(stop)[:200] for stop in ([stops] if isinstance(stops, str) else stops[:8])
-            ]
+            told = [stops] if isinstance(stops, str) else stops[:8]
+            self.parameters["stop_sequences"] = [legible(stop) for stop in told if isinstance(stop, str)]
         if self.captures:
             self.question = data
 

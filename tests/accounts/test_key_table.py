@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -116,10 +117,63 @@ async def test_what_cannot_be_read_opens_no_door_and_what_was_known_stays(
     table, ring = KeyTable(tmp_path), Keyring({}, closed=False)
     assert table.add("me", digest_of("k"))
     await ring.open(tmp_path)
-    monkeypatch.setattr(KeyTable, "rows", lambda self: (_ for _ in ()).throw(sqlite3.OperationalError("locked")))
+    monkeypatch.setattr(KeyTable, "rows", lambda self, known: (_ for _ in ()).throw(sqlite3.OperationalError("locked")))
     await asyncio.sleep(0.1)
     assert ring.keys.admit(sent("k")).alias == "me"
     ring.close()
+
+
+async def test_a_file_that_goes_away_opens_no_door_and_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("router.accounts.keyring.LOOK", 0.02)
+    folder, away = tmp_path / "here", tmp_path / "away"
+    table, ring = KeyTable(folder), Keyring({}, closed=False)
+    assert table.add("me", digest_of("k")) and table.add("old", digest_of("o")) and table.revoke("old")
+    await ring.open(folder)
+
+    async def holds() -> None:
+        await asyncio.sleep(0.2)
+        assert ring.keys.admit(sent("k")).alias == "me"
+        for headers in ([], sent("o")):
+            with pytest.raises(Refusal):
+                ring.keys.admit(headers)
+
+    folder.rename(away)
+    await holds()
+    Ledger(folder, days=90, size=1 << 28).close()  # makes the file anew, without the table
+    await holds()
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert str(table.path) in told and "those known so far count" in told
+    shutil.rmtree(folder)
+    away.rename(folder)
+    assert table.forget("me") and table.forget("old")
+    await asyncio.sleep(0.2)
+    assert not ring.keys
+    ring.close()
+
+
+async def test_where_there_was_never_a_key_a_file_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("router.accounts.keyring.LOOK", 0.02)
+    ring = Keyring({}, closed=False)
+    await ring.open(tmp_path)
+    await asyncio.sleep(0.1)
+    assert not ring.keys and not caplog.records
+    ring.close()
+
+
+async def test_a_revoked_key_and_that_of_the_admin_are_passed_on_to_nobody(tmp_path: Path) -> None:
+    table, ring = KeyTable(tmp_path), Keyring({}, closed=False, admin="the-key-of-the-admin")
+    assert table.add("old", digest_of("k")) and table.revoke("old")
+    await ring.open(tmp_path)
+    ring.close()
+    for key in ("k", "the-key-of-the-admin"):
+        assert ring.keys.passed(sent(key), None) == []
+        with pytest.raises(Refusal):
+            ring.keys.admit(sent(key))
+    assert ring.keys.passed(sent("other"), None) == sent("other")
 
 
 async def test_limits_in_the_rules_hold_for_a_key_that_the_environment_lets_in() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -23,6 +25,8 @@ from router.settings import Settings
 
 KEYS = Keys(from_environment({"me": "sk-one", "team": "sk-two", "far": "sk-öne"}))
 Headers = list[tuple[bytes, bytes]]
+MADE = "sk-sb-miWOlj3Sppr28lMXIV193sjAskitFgwn2M3Xyi"
+"""A key that somebody has made, and nobody here knows."""
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,51 @@ def test_of_a_clients_credentials_ours_are_not_passed_on_unless_they_may_be() ->
     ]
     assert KEYS.passed(sent, None) == [sent[0], sent[3]]
     assert KEYS.passed([(b"authorization", b"bearer  sk-one")], Grant("me", private=True)) == []
-    assert KEYS.passed(sent, Grant("me", pass_key=True)) == [sent[0], sent[1], sent[3]]
+    both = Grant("both", pass_key=True)
+    keys = Keys([ClientKey("both", digest_of("sk-one"), "rules", both), *from_environment({"team": "sk-two"})])
+    assert keys.passed(sent, both) == [sent[0], sent[1], sent[3]]
+    assert keys.passed([(b"api-key", b"sk-two"), sent[1]], both) == [sent[1]], "each key for itself"
+
+
+def basic(text: str) -> str:
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("name", ["authorization", "x-api-key", "api-key", "x-goog-api-key"])
+@pytest.mark.parametrize("key", ["sk-one", "of the admin, 16", "sk-revoked", MADE, "sk two words"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        str,
+        "Bearer {}".format,
+        "Bearer\t{}".format,
+        "bearer  {} ".format,
+        "Token {}".format,
+        lambda key: basic(f"user:{key}"),
+        lambda key: basic(f"{key}:"),
+        lambda key: basic(key),
+    ],
+)
+def test_a_key_of_this_proxy_is_not_passed_on_however_it_is_written_and_whatever_has_become_of_it(
+    write: Callable[[str], str], key: str, name: str
+) -> None:
+    opening = from_environment({"me": "sk-one", "words": "sk two words"})
+    keys = Keys(opening, kept_here=[digest_of("of the admin, 16"), digest_of("sk-revoked")])
+    sent = [(name.encode(), write(key).encode())]
+    assert keys.passed(sent, None) == []
+    other = [(name.encode(), write("sk-of-a-provider").encode())]
+    assert keys.passed(other, None) == other
+
+
+@pytest.mark.parametrize("value", [b"", b"Bearer", b"Basic ", b"Basic \xff", b"Basic sk-one-", b"\t", b"sk-sb-short"])
+def test_credentials_that_say_nothing_are_passed_on_as_they_are(value: bytes) -> None:
+    assert KEYS.passed([(b"authorization", value)], None) == [(b"authorization", value)]
+
+
+def test_a_key_of_another_signalbox_is_passed_on_where_keys_of_ours_may_be() -> None:
+    theirs = [(b"authorization", b"Bearer " + new_key().encode())]
+    assert KEYS.passed(theirs, None) == []
+    assert KEYS.passed(theirs, Grant("me", pass_key=True)) == theirs
 
 
 def test_a_key_may_hold_colons_and_spaces_around_it_do_not_count() -> None:

@@ -151,3 +151,52 @@ def test_while_the_file_is_locked_records_wait_and_none_is_lost(
         time.sleep(0.05)
     book.close()
     assert spend(tmp_path / FILE, "model", EVER).total.requests == 1
+
+
+def test_a_broken_name_is_kept_as_far_as_it_can_be_and_all_else_goes_on(tmp_path: Path) -> None:
+    book = ledger(tmp_path)
+    for number, model in enumerate(("m", "x\ud800", "m")):
+        book.add(record(number, model=model, path="/v1/\udfff"))
+    book.close()
+    found = spend(tmp_path / FILE, "model", EVER)
+    assert {line.name: line.usd for line in found.rows} == {"m": 0.5, "x?": 0.25}
+    rows = sqlite3.connect(tmp_path / FILE).execute("SELECT model, path FROM requests ORDER BY id")
+    assert rows.fetchall() == [("m", "/v1/?"), ("x?", "/v1/?"), ("m", "/v1/?")]
+
+
+@pytest.mark.parametrize(
+    "broken", [{"status": None}, {"model": None}, {"status": 1 << 70}, {"route": ["x"]}, {"ended": "late"}]
+)
+def test_a_record_that_cannot_be_written_is_left_out_and_told_and_the_others_are_written(
+    broken: dict[str, object], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    book = ledger(tmp_path)
+    for number in range(3):
+        book.add(record(number, **broken if number == 1 else {}))
+    until = time.monotonic() + 5
+    while book.written < 3 and time.monotonic() < until:
+        time.sleep(0.05)
+    book.add(record(3))
+    book.close()
+    assert book.written == book.added == 4, "budgets wait for what is not written yet, and not for this one"
+    assert spend(tmp_path / FILE, "model", EVER).total.requests == 3
+    (told,) = [each.getMessage() for each in caplog.records]
+    assert told.startswith("1 requests are missing")
+
+
+def test_whatever_happens_the_ledger_writes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [RuntimeError("what nobody thought of"), sqlite3.OperationalError("disk I/O error")]
+
+    def fails(*_: object) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr("router.accounts.ledger.prune", fails)
+    monkeypatch.setattr("router.accounts.ledger.LOOK", 0.0)
+    book = ledger(tmp_path)
+    until = time.monotonic() + 10
+    while failures and time.monotonic() < until:
+        time.sleep(0.05)
+    book.add(record())
+    book.close()
+    assert not failures and spend(tmp_path / FILE, "model", EVER).total.requests == 1

@@ -19,7 +19,7 @@ from tests.captures import needed
 
 CHAT = "/v1/chat/completions"
 FREE = Settings().repeats
-FACTS = {"b": Facts("b", "http", context=1000)}
+FACTS = {"b": Facts("b", "http", context=1000), "of unknown context": Facts("of unknown context", "http")}
 AGENT = {"user-agent": "opencode/1.18.33"}
 
 
@@ -91,7 +91,7 @@ def test_a_failing_turn_that_comes_again_and_again_is_slowed_and_then_refused(cl
         {"status": 429},
         {"outcome": "broken"},
         {"tokens": Tokens(10, 0)},
-        {"tokens": Tokens(10, 3), "finish_reason": "length"},
+        {"tokens": Tokens(900, 80), "finish_reason": "length"},
         {"tokens": Tokens(980, 3)},
     ],
     ids=["client error", "too many", "broken", "empty", "no room", "context full"],
@@ -102,9 +102,31 @@ def test_each_way_to_fail_counts(client: Client, failing: dict[str, Any]) -> Non
     assert client.send("again", **failing) == DELAYS[0]
 
 
-def test_an_answer_cut_at_the_length_that_was_asked_for_is_no_failure(client: Client) -> None:
-    cut = {"tokens": Tokens(10, 16), "finish_reason": "length", "body": {"max_tokens": 16}}
+@pytest.mark.parametrize("reason", ["length", "max_tokens"])
+@pytest.mark.parametrize(
+    ("tokens", "backend"),
+    [(Tokens(10, 16), "b"), (Tokens(900, 50), "b"), (Tokens(10, 16), "of unknown context"), (Tokens(9000, 1), "gone")],
+)
+@pytest.mark.parametrize("body", [{"max_tokens": 16}, {"max_tokens": 4096}, {}], ids=str)
+def test_an_answer_whose_length_somebody_has_limited_is_no_failure(
+    body: dict[str, Any], tokens: Tokens, backend: str, reason: str, client: Client
+) -> None:
+    """The client, the route's `set`, or the server: only where the context is full would the next one be cut too."""
+    cut = {"tokens": tokens, "finish_reason": reason, "backend": backend, "body": body}
     assert not any(client.send("measure me", **cut) for _ in range(100))
+
+
+@pytest.mark.parametrize("odd", ["half \ud800 a pair", 1 << 80, "deep"])
+def test_a_turn_that_orjson_does_not_write_is_known_again(client: Client, odd: Any) -> None:
+    def said() -> Any:
+        deep: list[Any] = [odd]
+        for _ in range(1000 if odd == "deep" else 1):
+            deep = [deep]
+        return {"messages": [{"role": "user", "content": deep}]}
+
+    for _ in range(FREE):
+        client.send(status=500, body=said())
+    assert client.send(status=500, body=said()) == DELAYS[0]
 
 
 def test_a_pause_resets_it(client: Client) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from router.accounts.keys import new_key
 from tests.signalbox import Signalbox, ask, post, signalbox
 from tests.upstream import Request, Upstream, chat_answer, respond, upstream
 
 CHAT = "/v1/chat/completions"
 UPSTREAM, HEADER, MINE = "sk-upstream-0123456789abcdef", "the-token-of-the-gateway", "the-key-that-is-mine-for-here"
+ADMIN = "the-key-that-opens-the-pages"
 THEIRS = "sk-of-the-client-at-its-provider"
 RULES = """
 version: 1
@@ -48,10 +50,10 @@ def spare() -> Iterator[Upstream]:
 def proxy(server: Upstream, spare: Upstream) -> Iterator[Signalbox]:
     rules = RULES.format(echo=server.url, spare=spare.url, upstream=UPSTREAM, header=HEADER)
     keys = {"MINE": MINE, "BOTH": "the-key-that-may-be-passed-on"}
-    with signalbox(rules, SIGNALBOX_LOG="debug", **keys) as running:
+    with signalbox(rules, SIGNALBOX_LOG="debug", SIGNALBOX_ADMIN_KEY=ADMIN, **keys) as running:
         yield running
         logged = running.log.read_text()
-        for secret in (UPSTREAM, HEADER, MINE, THEIRS, keys["BOTH"]):
+        for secret in (UPSTREAM, HEADER, MINE, ADMIN, THEIRS, keys["BOTH"]):
             assert secret not in logged
 
 
@@ -193,6 +195,27 @@ def test_pass_key_without_a_key_to_pass_on_is_the_configured_one_and_never_ours(
         (request,) = spare.asked
         assert request.headers["authorization"] == f"Bearer {UPSTREAM}"
         assert MINE not in str(request.headers)
+
+
+@pytest.mark.parametrize("written", ["Bearer\t{}", "Token {}", "{}"])
+def test_pass_key_sends_no_key_of_this_proxy_however_it_is_written(
+    written: str, proxy: Signalbox, spare: Upstream
+) -> None:
+    for key in (MINE, ADMIN, new_key()):
+        told = {"x-api-key": MINE, "authorization": written.format(key)}
+        assert chat(proxy, "open", **told)[0] == 200
+        assert key not in str(spare.asked[-1].headers) and MINE not in str(spare.asked[-1].headers)
+
+
+@pytest.mark.parametrize("model", ["auto", "open"])
+@pytest.mark.parametrize("written", ["{}", "Bearer {}"])
+@pytest.mark.parametrize("name", ["x-litellm-api-key", "x-whatever"])
+def test_a_key_that_is_repeated_in_some_other_header_goes_no_further(
+    name: str, written: str, model: str, proxy: Signalbox, server: Upstream, spare: Upstream
+) -> None:
+    assert chat(proxy, model, **{name: written.format(MINE), "x-other": "kept"})[0] == 200
+    (request,) = (*server.asked, *spare.asked)
+    assert MINE not in str(request.headers) and request.headers["x-other"] == "kept"
 
 
 def test_a_key_that_may_be_passed_on_itself_is(proxy: Signalbox, spare: Upstream, server: Upstream) -> None:

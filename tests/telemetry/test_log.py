@@ -7,6 +7,8 @@ import io
 import json
 import logging
 import sys
+import threading
+import time
 
 import pytest
 
@@ -39,9 +41,10 @@ def test_a_machine_reads_the_same_as_json():
     assert (said["input"], said["usd"], said["source"], said["cache"]) == (5, 0.5, "power", "miss")
 
 
-@pytest.mark.parametrize("model", ["two\nlines", "half \ud800 a pair", "\x1b[31mred"])
-def test_a_name_that_a_client_made_up_stays_on_its_line(model: str):
-    for line in (as_text(0.0, record(route=model)), as_json(0.0, record(model=model))):
+@pytest.mark.parametrize("name", ["two\nlines", "half \ud800 a pair", "\x1b[31mred"])
+@pytest.mark.parametrize("field", ["model", "path", "route", "key", "harness"])
+def test_a_name_that_a_client_made_up_stays_on_its_line(field: str, name: str):
+    for line in (as_text(0.0, record(**{field: name})), as_json(0.0, record(**{field: name}))):
         assert len(line.splitlines()) == 1 and "\x1b" not in line
         line.encode()
 
@@ -72,11 +75,40 @@ def test_lines_are_written_together_and_a_flood_is_counted(monkeypatch: pytest.M
             lines.add(record())
         assert not sink.getvalue()
         await asyncio.sleep(2 * log.PAUSE)
-        lines.close()
+        await lines.close()
 
     asyncio.run(flood())
     *lines, last = sink.getvalue().splitlines()
     assert len(lines) == 3 and json.loads(last)["message"] == "2 requests were too many to be logged"
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.9, 1.0, 1.1])
+def test_whenever_it_closes_each_line_is_written_once_and_the_loop_alone_hands_over(
+    pause: float, monkeypatch: pytest.MonkeyPatch
+):
+    sink, starting = io.StringIO(), set()
+
+    class Slow(threading.Thread):
+        """A writer that is long not there yet, though it was made."""
+
+        def start(self) -> None:
+            if self.name == "log":
+                starting.add(threading.current_thread())
+                time.sleep(2 * log.PAUSE)
+            super().start()
+
+    monkeypatch.setattr(log.threading, "Thread", Slow)
+
+    async def close_at_once() -> None:
+        lines = RequestLog(machine=True, sink=sink)
+        lines.add(record(id="1"))
+        await asyncio.sleep(pause * log.PAUSE)
+        lines.add(record(id="2"))
+        await asyncio.gather(lines.close(), lines.close())
+
+    asyncio.run(close_at_once())
+    assert starting == {threading.current_thread()}
+    assert [json.loads(line)["id"] for line in sink.getvalue().splitlines()] == ["1", "2"]
 
 
 def test_what_a_limit_refused_is_told():
