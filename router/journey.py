@@ -35,6 +35,7 @@ from router.routing.decision import Decision
 from router.routing.gates import CONVERSATIONS
 from router.routing.session import prefer
 from router.telemetry.record import Attempt, Record
+from router.telemetry.text import LONGEST
 from router.wire.exchange import Exchange
 
 __all__ = ["travel"]
@@ -193,7 +194,8 @@ class Trip:
     async def _ask(self, name: str, claim: Claim, last: bool) -> Failure | None:
         """One attempt. None: its answer is the client's, whole or cut after its first content."""
         record, backend = self.record, self.state.backends[name]
-        attempt = Attempt(name, model=model_for(self.state, self.signals, backend) or self.signals.model)
+        model = model_for(self.state, self.signals, backend) or self.signals.model
+        attempt = Attempt(name, model=model[:LONGEST])
         record.backend, record.model = name, attempt.model
         call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload)
         if backend.takes_client_key:
