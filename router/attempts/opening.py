@@ -6,16 +6,21 @@ they fail. A plain answer counts when it is what it claims to be.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
 
-from router.attempts.accept import Judge
+from router.attempts.accept import Judge, apart
 from router.attempts.failure import CONTEXT, is_context_error, speaks_of_server
 from router.backends.contract import BackendError
 from router.wire.sse import each_event, event_data, split_events
 
 __all__ = ["CHECKED", "Opening", "error_in"]
+
+log = logging.getLogger("signalbox.attempts")
 
 CHECKED = frozenset(
     "/v1/" + path for path in ("chat/completions", "completions", "responses", "messages", "embeddings", "rerank")
@@ -51,11 +56,13 @@ _FAILED = frozenset({"error", "response.failed"})
 class Opening:
     """Watches one answer on one of the CHECKED paths until it counts."""
 
-    __slots__ = ("_done", "_judge", "_rest", "_size")
+    __slots__ = ("_done", "_judge", "_rest", "_size", "_tail")
 
     def __init__(self, judge: Judge | None = None):
         self._judge = judge
-        self._rest = b""
+        self._rest: list[bytes] = []
+        """Pieces of an unfinished event, and their last bytes: a blank line may be cut in two."""
+        self._tail = b""
         self._size = 0
         self._done = False
         """`[DONE]` or a finish reason came before any content: an empty answer, properly ended."""
@@ -65,48 +72,54 @@ class Opening:
         self._size += len(data)
         if self._judge is not None and self._judge.whole:
             return self._size > JUDGED
-        whole, seen = self._rest + data if self._rest else data, 0
-        for event, end in each_event(whole):
-            if self._says_something(event):
+        with _malformed():
+            if self._hears_something(data):
                 return True
-            seen = end
-        self._rest = whole[seen:]
         return self._size > HELD
 
     async def end(self, held: bytes) -> None:
         """The stream has ended, and all of it is held back. Raises BackendError when it does not count."""
         judge = self._judge
         whole = judge is not None and judge.whole
-        events, rest = split_events(held) if whole else ([], self._rest)
-        said = False
-        for event in (*events, rest):
-            said |= self._says_something(event)
-        if not self._done and (whole or not said):
-            raise BackendError(
-                "broken", "the stream ended before its end" if said else "the stream ended without a word"
-            )
-        if judge is not None and (whole or not said) and (fault := await judge.stream(held)) is not None:
-            raise BackendError("rejected", fault)
+        with _malformed():
+            said = await apart(self._says, held) if whole else self._says(b"".join(self._rest))
+            if not self._done and (whole or not said):
+                raise BackendError(
+                    "broken", "the stream ended before its end" if said else "the stream ended without a word"
+                )
+            if judge is not None and (whole or not said) and (fault := await judge.stream(held)) is not None:
+                raise BackendError("rejected", fault)
 
     async def plain(self, body: bytes, kind: bytes) -> dict[str, Any] | None:
         """The parsed answer; None where it is too large to be parsed. Raises BackendError when it does not count."""
-        text = body.strip() if len(body) <= LARGE else body
-        if len(text) > LARGE:
-            if not (text[:1] == b"{" and text.rstrip()[-1:] == b"}"):
-                raise _no_json(kind)
-            answer = None
-        else:
-            try:
-                answer = orjson.loads(text)
-            except ValueError:
-                raise _no_json(kind) from None
-            if not isinstance(answer, dict):
-                raise _no_json(kind)
-            if answer.get("error"):
-                raise error_in(answer)
-        if self._judge is not None and (fault := await self._judge.plain(body)) is not None:
-            raise BackendError("rejected", fault)
+        with _malformed():
+            answer = _parsed(body.strip(), kind)
+            if self._judge is not None and (fault := await self._judge.plain(body)) is not None:
+                raise BackendError("rejected", fault)
         return answer
+
+    def _says(self, stream: bytes) -> bool:
+        events, rest = split_events(stream)
+        said = False
+        for event in (*events, rest):
+            said |= self._says_something(event)
+        return said
+
+    def _hears_something(self, data: bytes) -> bool:
+        """Looks at the events that are whole with this piece, and keeps the rest. What was kept is not looked through
+        again while no event ends: a long one may come in thousands of pieces."""
+        near = self._tail + data
+        self._rest.append(data)
+        self._tail = near[-3:]
+        if next(each_event(near), None) is None:
+            return False
+        whole, seen = b"".join(self._rest), 0
+        for event, end in each_event(whole):
+            if self._says_something(event):
+                return True
+            seen = end
+        self._rest, self._tail = [whole[seen:]], whole[seen:][-3:]
+        return False
 
     def _says_something(self, event: bytes) -> bool:
         data = event_data(event)
@@ -153,6 +166,35 @@ class Opening:
         return bool(said)
 
 
+@contextmanager
+def _malformed() -> Iterator[None]:
+    """What an answer raises that nobody thought of is its own fault: another candidate is asked."""
+    try:
+        yield
+    except BackendError:
+        raise
+    except Exception as error:
+        log.debug("an answer cannot be read: %s", type(error).__name__)
+        raise BackendError("malformed", "its answer cannot be read") from None
+
+
+def _parsed(text: bytes, kind: bytes) -> dict[str, Any] | None:
+    """A plain answer without white space about it; None where it is too large. Raises BackendError."""
+    if len(text) > LARGE:
+        if not (text[:1] == b"{" and text[-1:] == b"}"):
+            raise _no_json(kind)
+        return None
+    try:
+        answer = orjson.loads(text)
+    except ValueError:
+        raise _no_json(kind) from None
+    if not isinstance(answer, dict):
+        raise _no_json(kind)
+    if answer.get("error"):
+        raise error_in(answer)
+    return answer
+
+
 def error_in(chunk: dict[str, Any]) -> BackendError:
     """An error object, told with status 200 or within a stream, as what it would have been by its own status."""
     inner = chunk.get("response") if chunk.get("type") == "response.failed" else chunk
@@ -160,7 +202,11 @@ def error_in(chunk: dict[str, Any]) -> BackendError:
     if not isinstance(error, dict):
         error = {"message": error if isinstance(error, str) else chunk.get("message")}
     message = str(error.get("message") or "an error without words")[:1000]
-    if is_context_error(orjson.dumps(error, default=str)):
+    try:
+        words = orjson.dumps(error)
+    except TypeError:  # nested deeper than 254
+        words = message.encode()
+    if is_context_error(words):
         return BackendError("refused", message, status=400, code=CONTEXT)
     kind = error.get("type") if isinstance(error.get("type"), str) else None
     told = (error.get("code"), error.get("status"), _STATUS.get(kind or ""))

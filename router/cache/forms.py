@@ -11,6 +11,17 @@ from router.cache.completeness import events_in
 __all__ = ["as_stream", "as_whole"]
 
 _OBJECTS = {"chat.completion.chunk": "chat.completion", "chat.completion": "chat.completion.chunk"}
+_FAULTS = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What an answer raises that is not made as it should be. `orjson.dumps` raises TypeError below a depth of 254."""
+
+
+class _Text:
+    """A text of which more may come. Joined once at its end: one by one, the time would grow by the square."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, *pieces: str):
+        self.pieces = list(pieces)
 
 
 def as_whole(body: bytes) -> bytes | None:
@@ -22,11 +33,15 @@ def as_whole(body: bytes) -> bytes | None:
             for choice in chunk.pop("choices", None) or ():
                 _add_choice(choices.setdefault(choice.get("index", 0), {}), choice)
             whole.update((name, value) for name, value in chunk.items() if value is not None or name not in whole)
-    except (ValueError, TypeError, AttributeError):
+        whole["object"] = _OBJECTS.get(whole.get("object", ""), whole.get("object"))
+        whole["choices"] = [choices[index] for index in sorted(choices)]
+        return orjson.dumps(whole, default=_joined)
+    except _FAULTS:
         return None
-    whole["object"] = _OBJECTS.get(whole.get("object", ""), whole.get("object"))
-    whole["choices"] = [choices[index] for index in sorted(choices)]
-    return orjson.dumps(whole)
+
+
+def _joined(text: _Text) -> str:
+    return "".join(text.pieces)
 
 
 def _add_choice(sum_: dict[str, Any], choice: dict[str, Any]) -> None:
@@ -42,19 +57,24 @@ def _add_choice(sum_: dict[str, Any], choice: dict[str, Any]) -> None:
         elif name == "logprobs":
             sum_[name] = _sum(sum_.get(name), value)
         elif name == "text":
-            sum_[name] = sum_.get(name, "") + value
+            sum_[name] = _sum(sum_.get(name, ""), value)
         elif value is not None or name not in sum_:
             sum_[name] = value
 
 
 def _sum(old: Any, new: Any) -> Any:
-    """Texts and lists follow each other, objects are added up by name. Raises TypeError for what has no sum."""
+    """Texts and lists follow each other, objects are added up by name; `old` may be changed. Raises TypeError for what
+    has no sum."""
     if new is None or old is None:
         return old if new is None else new
     if isinstance(old, str) and isinstance(new, str):
-        return old + new
+        return _Text(old, new)
+    if isinstance(old, _Text) and isinstance(new, str):
+        old.pieces.append(new)
+        return old
     if isinstance(old, list) and isinstance(new, list):
-        return [*old, *new]
+        old += new
+        return old
     if isinstance(old, dict) and isinstance(new, dict):
         return {**old, **{name: _sum(old.get(name), value) for name, value in new.items()}}
     if old == new:
@@ -63,11 +83,14 @@ def _sum(old: Any, new: Any) -> Any:
 
 
 def _tool_calls(old: list[dict[str, Any]] | None, new: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """Calls begin with id and name; what comes later under the same index goes on with their arguments."""
-    calls = list(old or ())
+    """Calls begin with id and name; what comes later under the same index goes on with their arguments. `old` may be
+    changed. Raises ValueError for an index below zero."""
+    calls = [] if old is None else old
     for delta in new or ():
         fields = {name: value for name, value in delta.items() if name != "index"}
         index = delta.get("index", len(calls))
+        if index < 0:
+            raise ValueError("a call before the first")
         if index >= len(calls):
             calls.append(fields)
             continue
@@ -80,7 +103,7 @@ def _tool_calls(old: list[dict[str, Any]] | None, new: list[dict[str, Any]] | No
 
 def _function(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
     old, new = old or {}, new or {}
-    arguments = (old.get("arguments") or "") + (new.get("arguments") or "")
+    arguments = _sum(old.get("arguments") or "", new.get("arguments") or "")
     return {**old, **{name: value for name, value in new.items() if value}, "arguments": arguments}
 
 
@@ -96,11 +119,11 @@ def as_stream(body: bytes) -> bytes | None:
         answer["object"] = _OBJECTS.get(answer.get("object", ""), answer.get("object"))
         chunks = [[part] for choice in choices for part in _parts(choice)]
         events = [{**answer, "choices": chunk} for chunk in chunks]
-    except (ValueError, TypeError, AttributeError, KeyError):
+        if usage is not None:
+            events.append({**answer, "choices": [], "usage": usage})
+        return b"".join(b"data: %b\n\n" % orjson.dumps(event) for event in events) + b"data: [DONE]\n\n"
+    except _FAULTS:
         return None
-    if usage is not None:
-        events.append({**answer, "choices": [], "usage": usage})
-    return b"".join(b"data: %b\n\n" % orjson.dumps(event) for event in events) + b"data: [DONE]\n\n"
 
 
 def _parts(choice: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import threading
 import time
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.attempts.accept import Judge, judge_for
+from router.attempts.accept import LONGEST, LONGEST_FIT, LONGEST_PYTHON, Judge, _blocks, judge_for
 from router.attempts.fitting import fault_by
 
 TOOLS = ("read", "write")
@@ -48,10 +50,45 @@ def test_a_call_that_leaked_into_the_text_is_none(text: str) -> None:
     assert fault("tools", {"content": text}) is None, "where no tools were offered it is only text"
 
 
-def test_a_tool_that_was_required_must_be_called() -> None:
-    for choice in ("required", {"type": "function", "function": {"name": "read"}}):
-        assert fault("tools", {"content": "no"}, {"tool_choice": choice}, TOOLS) is not None
-        assert fault("tools", call(), {"tool_choice": choice}, TOOLS) is None
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "required",
+        "any",
+        {"type": "function", "function": {"name": "read"}},
+        {"type": "custom", "custom": {"name": "read"}},
+        {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": []}},
+        {"type": "any"},
+        {"type": "tool", "name": "read"},
+    ],
+)
+def test_a_tool_that_was_required_must_be_called(choice: Any) -> None:
+    assert fault("tools", {"content": "no"}, {"tool_choice": choice}, TOOLS) is not None
+    assert fault("tools", call(), {"tool_choice": choice}, TOOLS) is None
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "auto",
+        "none",
+        None,
+        ["required"],
+        {},
+        {"type": "auto"},
+        {"type": "none"},
+        {"type": ["function"]},
+        {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}},
+        {"type": "allowed_tools"},
+    ],
+)
+def test_where_none_was_required_a_text_will_do(choice: Any) -> None:
+    assert fault("tools", {"content": "no need"}, {"tool_choice": choice}, TOOLS) is None
+
+
+def test_a_call_of_a_custom_tool_is_free_text() -> None:
+    called = {"id": "1", "type": "custom", "custom": {"name": "shell", "input": "ls -l"}}
+    assert fault("tools", {"content": None, "tool_calls": [called]}, {"tool_choice": "required"}, ("custom",)) is None
 
 
 SCHEMA = {
@@ -86,6 +123,118 @@ def test_code_must_parse_where_there_is_some() -> None:
     assert fault("code", {"content": "```python\ndef f():\n    return (1,"}) == "a block of Python does not parse"
     assert fault("code", {"content": '```json\n{"a": }\n```'}) == "a block of JSON does not parse"
     assert fault("code", {"content": "```rust\nfn main( {\n```"}) is None, "nobody here reads Rust"
+
+
+def test_a_fence_ends_as_commonmark_has_it() -> None:
+    assert fault("code", {"content": "````python\nx = '''\n```\n'''\n````"}) is None, "a shorter fence is code"
+    assert fault("code", {"content": "```python\nx = 1\n`````\nnot python"}) is None, "a longer one ends it"
+    assert fault("code", {"content": "```python\nx = '''\n~~~\n'''\n```"}) is None, "another is code"
+    assert fault("code", {"content": "```python\r\nx = 1\r\n```\r\nnot python"}) is None
+    assert fault("code", {"content": "```python x``` stands in a line\nnot python"}) is None
+    assert fault("code", {"content": "~~~ PY title=`x`\nx = (\n~~~"}) == "a block of Python does not parse"
+
+
+_FENCED = re.compile(r"^[ \t]*(```|~~~)[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+"""The same of ordinary texts, whose fences are of three."""
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["```", "~~~", "  ```", "```python", "``` json x", "x = 1", "", "  y", "`z`", "a ```", "``` \t"]
+        )
+    )
+)
+def test_blocks_are_found_as_by_a_regular_expression(lines: list[str]) -> None:
+    text = "\n".join(lines) + "\n"
+    blocks = [(language, code.rstrip("\n")) for language, code in _blocks(text)]
+    assert blocks == [(match[2], match[3].rstrip("\n")) for match in _FENCED.finditer(text)]
+
+
+MILLION = 1_000_000
+HOSTILE = {
+    "an opening fence that goes on": "```" + " " * MILLION,
+    "an opening fence with a long info": "```" + "a" * MILLION,
+    "a fence that goes on": "`" * MILLION,
+    "spaces before a fence": " " * MILLION + "```",
+    "fences that open": "```python\n~~~\n" * (MILLION // 14),
+    "fences that do not close": "````\n" + "``` x\n" * (MILLION // 6),
+    "blocks without end": "```python\n" + "x = 1\n" * (MILLION // 6),
+    "many blocks": "```python\nx = 1\n```\n" * (MILLION // 20),
+    "many blocks of JSON": "```json\n{}\n```\n" * (MILLION // 15),
+    "empty lines": "\n" * MILLION,
+    "spaces before a call": " " * MILLION + "<tool_cal",
+    "what is nested": "[" * MILLION,
+    "a block that is nested": "```python\n" + "(" * 30_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_answer_stops_nobody(name: str) -> None:
+    """Judged in three ways, while a clock goes on beside them."""
+    text, asked = HOSTILE[name], {"response_format": {"type": "json_object"}}
+    body = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
+    judges = [Judge([wanted], asked, TOOLS) for wanted in ("code", "tools", "json")]  # type: ignore[list-item]
+
+    async def judged() -> float:
+        longest, last, work = 0.0, time.monotonic(), [asyncio.create_task(judge.plain(body)) for judge in judges]
+        while not all(task.done() for task in work):
+            await asyncio.sleep(0.001)
+            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+        return longest
+
+    began = time.process_time()
+    assert asyncio.run(judged()) < 1
+    assert time.process_time() - began < 3
+
+
+def test_what_is_too_long_to_be_judged_counts() -> None:
+    assert fault("code", {"content": "x" * LONGEST + "\n```python\n("}) is None
+    assert fault("code", {"content": "```python\n" + "x = 1\n" * (LONGEST_PYTHON // 5) + "(\n```"}) is None
+    assert fault("code", {"content": "```python\n" + "x = 1\n" * (LONGEST_PYTHON // 7) + "(\n```"}) is not None
+    assert fault("json", {"content": json.dumps({"name": "a" * LONGEST_FIT, "age": "old"})}, ASKED) is None
+    big = {"type": "array", "description": "x" * LONGEST_FIT}
+    assert fault("json", {"content": "{}"}, schema_asked(big)) is None
+    assert fault("json", {"content": "Sure!"}, schema_asked(big)) == "the answer is no JSON"
+
+
+def schema_asked(schema: Any) -> dict[str, Any]:
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}}
+
+
+def test_a_schema_nested_deeper_than_can_be_written_is_not_judged_by() -> None:
+    schema: Any = {"type": "array"}
+    for _ in range(300):
+        schema = {"items": schema}
+    assert fault("json", {"content": "[1]"}, schema_asked(schema)) is None
+    assert fault("json", {"content": "Sure!"}, schema_asked(schema)) == "the answer is no JSON"
+
+
+def test_all_of_an_answer_is_judged_within_one_time() -> None:
+    """However many choices it has."""
+    levels = {f"l{at}": {"allOf": [{"$ref": f"#/$defs/l{at + 1}"}] * 2} for at in range(40)}
+    asked = schema_asked({"$ref": "#/$defs/l0", "$defs": {**levels, "l40": {}}})
+    body = json.dumps({"choices": [{"message": {"content": "{}"}}] * 100}).encode()
+    judge = Judge(["json"], asked, ())
+    asyncio.run(judge.plain(body))
+    began = time.process_time()
+    assert asyncio.run(judge.plain(body)) is None
+    assert time.process_time() - began < 1
+
+
+def test_nobody_waits_behind_what_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr("router.attempts.accept.orjson.loads", lambda _: go_on.wait(10))
+
+    async def beside() -> bool:
+        judged = [asyncio.create_task(Judge(["code"], {}, ()).plain(b"")) for _ in range(100)]
+        await asyncio.sleep(0)
+        done = await asyncio.wait_for(asyncio.to_thread(lambda: True), 5)
+        go_on.set()
+        await asyncio.gather(*judged)
+        return done
+
+    assert asyncio.run(beside())
 
 
 def test_an_empty_answer_is_none() -> None:

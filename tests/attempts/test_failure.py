@@ -50,6 +50,15 @@ def test_other_errors_are_not_taken_for_it(body: bytes) -> None:
     assert of_status(400, [], body) is None
 
 
+@pytest.mark.parametrize(
+    "words", [b"exceed the its this ", b"exceed ", b"context size ", b"input token count ", b"exceed" + b" the" * 4000]
+)
+def test_a_hostile_error_is_looked_through_as_fast(words: bytes) -> None:
+    began = time.thread_time()
+    is_context_error(words * (1_000_000 // len(words)))
+    assert time.thread_time() - began < 0.5
+
+
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 501, 502, 503, 504, 507, 520, 529, 599])
 def test_a_status_of_the_server_is_a_failure(status: int) -> None:
     assert speaks_of_server(status)

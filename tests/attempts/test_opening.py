@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -99,6 +101,71 @@ def test_a_fault_told_before_any_content_is_a_failure(sent: bytes, reason: str, 
     assert (error.value.reason, error.value.status) == (reason, status)
 
 
+def nested(depth: int) -> Any:
+    value: Any = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("depth", [300, 600])
+def test_an_error_nested_deeper_than_can_be_written_is_told_all_the_same(depth: int) -> None:
+    error = {"message": "overloaded", "code": 503, "details": nested(depth)}
+    with pytest.raises(BackendError) as told:
+        Opening().feed(event(error=error))
+    assert (told.value.reason, told.value.message, told.value.status) == ("broken", "overloaded", 503)
+    with pytest.raises(BackendError) as told:
+        plain(json.dumps({"error": {**error, "message": "prompt is too long"}}).encode())
+    assert told.value.code == CONTEXT
+
+
+def test_what_nobody_thought_of_is_the_answers_own_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = b'data: {"error": {"message": ' + b"[" * 990 + b"]" * 990 + b"}}\n\n"
+    for sent in (event(type=[]), event(type={}, choices=None), deep):
+        with pytest.raises(BackendError) as told:
+            Opening().feed(sent)
+        assert told.value.reason == "malformed"
+    with pytest.raises(BackendError, match="its answer cannot be read"):
+        end(event(type=[]), Judge(["code"], {}, ()))
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("words of the answer")
+
+    for name in ("plain", "stream"):
+        monkeypatch.setattr(Judge, name, broken)
+    with pytest.raises(BackendError, match="its answer cannot be read"):
+        plain(b"{}", judge=Judge(["not_empty"], {}, ()))
+    with pytest.raises(BackendError, match="its answer cannot be read"):
+        end(b"data: [DONE]\n\n", Judge(["not_empty"], {}, ()))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 999) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["choices", "delta", "error", "message", "code", "status", "type", "response", "content_block", "text"]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["choices", "error", "type", "response", "content_block"]), json_values))
+def test_whatever_is_sent_raises_nothing_else(chunk: Any) -> None:
+    sent = json.dumps(chunk).encode()
+    for judge in (None, Judge(["not_empty", "code", "tools", "json"], {}, TOOLS)):
+        with suppress(BackendError):
+            plain(sent, judge=judge)
+        with suppress(BackendError):
+            Opening(judge).feed(b"data: " + sent + b"\n\n")
+        with suppress(BackendError):
+            asyncio.run(Opening(judge).end(b"data: " + sent))
+
+
 def test_a_prompt_too_long_may_be_told_with_status_200() -> None:
     with pytest.raises(BackendError) as error:
         Opening().feed(event(error={"message": "Context size has been exceeded."}))
@@ -109,6 +176,26 @@ def end(held: bytes, judge: Judge | None = None) -> None:
     opening = Opening(judge)
     assert not opening.feed(held)
     asyncio.run(opening.end(held))
+
+
+def test_an_event_in_thousands_of_pieces_takes_no_longer() -> None:
+    opening, began = Opening(), time.thread_time()
+    for piece in [b"data: ", *[b"x"] * 100_000]:
+        assert not opening.feed(piece)
+    assert time.thread_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "said",
+    [delta(content="[DONE]"), delta(content="data: [DONE]"), delta(content="a\ndata: [DONE]\n\n"), b": [DONE]\n\n"],
+)
+def test_words_are_not_the_end_of_a_stream(said: bytes) -> None:
+    with pytest.raises(BackendError, match=r"the stream ended (before its end|without a word)"):
+        end(said, Judge(["code"], {}, ()))
+    with pytest.raises(BackendError, match="without a word"):
+        end(delta(role="data: [DONE]") + event(choices=[], model="[DONE]") + b"event: [DONE]\n\n")
+    with pytest.raises(BackendError, match="no JSON"):
+        end(b"data: x [DONE]\n\n", Judge(["code"], {}, ()))
 
 
 def test_an_empty_answer_that_ended_properly_counts() -> None:
@@ -129,6 +216,14 @@ def plain(body: bytes, kind: bytes = b"application/json", judge: Judge | None = 
 def test_a_plain_answer_is_parsed_once() -> None:
     assert plain(b' {"choices": []}\n') == {"choices": []}
     assert plain(b"{" + b" " * 70_000 + b"}") is None, "a large one is only looked at from outside"
+
+
+def test_white_space_before_an_answer_that_was_slow_to_come_is_none_of_it() -> None:
+    assert plain(b"\n" * 70_000 + b'{"choices": []}\r\n') == {"choices": []}
+    assert plain(b" \n" * 40_000 + b"{" + b" " * 70_000 + b"}\n") is None
+    with pytest.raises(BackendError) as error:
+        plain(b" " * 70_000 + b'{"error": {"message": "no credits", "code": 402}}')
+    assert error.value.status == 402
 
 
 @pytest.mark.parametrize(

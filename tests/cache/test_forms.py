@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -19,6 +20,13 @@ TOOL_CALLS = [
     {"id": "a", "type": "function", "function": {"name": "read", "arguments": '{"path": "x"}'}},
     {"id": "b", "type": "function", "function": {"name": "list", "arguments": "{}"}},
 ]
+DEEP: Any = {}
+"""Nested deeper than orjson writes, and (the second) than Python may call itself; orjson reads both."""
+for _ in range(300):
+    DEEP = {"a": DEEP}
+DEEPER = DEEP
+for _ in range(600):
+    DEEPER = {"a": DEEPER}
 
 
 def events(*chunks: Any) -> bytes:
@@ -105,13 +113,87 @@ def test_completions_are_added_up_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"data: {\n\n", b"data: 5\n\n", events(delta(content="a"), delta(content=["b"])), events({"choices": 5})]
+    "body",
+    [
+        b"data: {\n\n",
+        b"data: 5\n\n",
+        events(delta(content="a"), delta(content=["b"])),
+        events({"choices": 5}),
+        events({"choices": [{"index": None}, {"index": 0}]}),
+        events({"object": [], "choices": []}),
+        events({"choices": [], "deep": DEEP}),
+        events(delta(a=DEEPER), delta(a=DEEPER)),
+        events(delta(tool_calls=[{"index": -5, "function": {}}])),
+        events(delta(tool_calls=[{"index": 0}]), delta(tool_calls=[{"index": -1}])),
+        events(delta(tool_calls=[{"index": 0, "function": {}}]), delta(tool_calls=[{"index": 0, "function": 5}])),
+    ],
 )
 def test_what_cannot_be_added_up_is_said_to_be_so(body: bytes) -> None:
     assert as_whole(body) is None
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"choices": [5]}', b'{"choices": 7}'])
+def test_adding_up_takes_time_by_the_length_and_not_by_its_square() -> None:
+    names, n = {"name": "read", "arguments": ""}, 20_000
+    pieces = [
+        delta(content="x" * 1_000_000, tool_calls=[{"index": 0, "function": names}]),
+        *[delta(content="a", tool_calls=[{"index": 0, "function": {"arguments": "b" * 50}}])] * n,
+    ]
+    for piece in pieces:
+        piece["choices"][0]["logprobs"] = {"content": [{"token": "a"}]}
+    body, began = events(*pieces), time.thread_time()
+    choice = json.loads(as_whole(body) or b"")["choices"][0]
+    assert time.thread_time() - began < 2
+    assert choice["message"]["content"] == "x" * 1_000_000 + "a" * n
+    assert choice["message"]["tool_calls"][0]["function"]["arguments"] == "b" * 50 * n
+    assert len(choice["logprobs"]["content"]) == n + 1
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "choices",
+                    "index",
+                    "delta",
+                    "message",
+                    "tool_calls",
+                    "function",
+                    "arguments",
+                    "text",
+                    "object",
+                    "role",
+                ]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.lists(st.fixed_dictionaries({"choices": st.lists(json_values, max_size=3)}) | json_values, max_size=4))
+def test_whatever_an_answer_holds_raises_nothing(chunks: list[Any]) -> None:
+    as_whole(events(*chunks))
+    for chunk in chunks:
+        as_stream(json.dumps(chunk).encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"choices": [5]}',
+        b'{"choices": 7}',
+        b'{"choices": [], "object": []}',
+        json.dumps({"choices": [{"message": {"content": DEEP}}]}).encode(),
+        json.dumps({"choices": [], "usage": DEEP}).encode(),
+    ],
+)
 def test_what_is_no_plain_answer_makes_no_stream(body: bytes) -> None:
     assert as_stream(body) is None
 
