@@ -224,10 +224,14 @@ class InboundProtocol(HttpToolsProtocol):
         be ignored, but the parser has stopped before the body: it is given the request again without the offer."""
         offer = (b"connection", b"upgrade", b"http2-settings")
         lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] not in offer]
-        method = self.parser.get_method()
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        if method == b"CONNECT":  # the method is the offer itself
+            if not self._refused:
+                self.refuse(405, "there is no tunnel to other servers here")
+            return
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(
-            b"%b %b HTTP/1.1\r\n%bconnection: close\r\n\r\n%b" % (method, self.url, b"".join(lines), rest)
+            b"%b %b HTTP/%b\r\n%bconnection: close\r\n\r\n%b" % (method, self.url, version, b"".join(lines), rest)
         )
 
     def _hand_to_asgi(self) -> None:

@@ -41,6 +41,7 @@ SEEDS: dict[str, list[bytes]] = {
         post(chat("good")) * 2 + b"GET /health HTTP/1.1\r\nhost: h\r\n\r\n",
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\n" + CHUNKED,
         post(chat("good"), headers=UPGRADE),
+        b"CONNECT localhost:443 HTTP/1.1\r\nhost: localhost:443\r\n\r\n" + post(chat("good")),
         *[lie.sent for lie in LIES if len(lie.sent) < 2000],
     ],
     "outbound": [STREAM, BEGUN, PLAIN + JSON, INTERIM + PLAIN + JSON, PLAIN + JSON + FOREIGN, STREAM + b"more"],

@@ -118,6 +118,38 @@ async def test_an_offer_to_switch_protocols_is_ignored_and_the_request_answered(
     assert answer.endswith(b"/v1/a:hi")
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /v1/a HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n",
+        b"GET /v1/a HTTP/1.1\r\nproxy-connection: upgrade\r\nupgrade: x\r\n",
+        b"GET /v1/a HTTP/1.1\r\nconnection: upgrade\r\nupgrade: x\r\nconnection: upgrade\r\nupgrade: y\r\n",
+        b"GET /v1/a HTTP/1.0\r\nconnection: upgrade\r\nupgrade: x\r\n",
+    ],
+)
+@pytest.mark.parametrize("after", [b"", b"GET /v1/b HTTP/1.1\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"])
+async def test_no_form_of_an_offer_is_read_over_and_over(
+    after: bytes, head: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with inbound(echo) as port:
+        answer = await exchange_bytes(port, head + b"\r\n" + after)
+    if not after:
+        assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"/v1/a:")
+    assert answer.count(b"HTTP/1.1 ") <= 1
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("after", [b"", b"\x16\x03\x01 what TLS says", b"CONNECT b:443 HTTP/1.1\r\n\r\n"])
+async def test_a_tunnel_is_refused_once(after: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async with inbound(echo) as port:
+        answer = await exchange_bytes(port, b"CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n" + after)
+        assert answer.startswith(b"HTTP/1.1 405") and answer.count(b"HTTP/1.1") == 1
+        assert b"connection: close" in answer
+        behind = await exchange_bytes(port, post(b"/v1/a", b"x") + b"CONNECT a:443 HTTP/1.1\r\n\r\n")
+        assert behind.count(b"HTTP/1.1") <= 1
+    assert not caplog.records
+
+
 async def test_a_client_that_waits_for_100_continue_is_told_to_go_on() -> None:
     async with inbound(echo) as port:
         head, body = post(b"/v1/a", b"hi", b"expect: 100-continue\r\n").split(b"\r\n\r\n")
