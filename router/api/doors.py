@@ -99,9 +99,8 @@ class ApiDoors:
         if keys:
             client = keys.admit(exchange.headers)
             record.key, grant = client.alias, client.grant
-        elif (page := self.cors.stranger(exchange.headers)) is not None:
-            message = f"web pages of {page[:200]} may not call without a key; SIGNALBOX_CORS_ORIGINS would allow it"
-            raise Refusal(403, message, code="origin_not_allowed")
+        elif (why := self.cors.stranger(exchange.headers)) is not None:
+            raise Refusal(403, why, code="origin_not_allowed")
         if exchange.method == "GET" and path.startswith("/v1/models"):
             self._models(exchange, path, record, grant)
         elif exchange.streaming:

@@ -267,7 +267,7 @@ def test_a_key_of_the_ledger_is_enough_to_listen_where_others_can_reach_it(serve
         ("http://127.0.0.1:8080", 200),
         ("http://127.0.0.1.evil.example", 403),
         ("http://[broken", 403),
-        ("null", 200),
+        ("null", 403),
         ("app://obsidian.md", 200),
     ],
 )
@@ -278,6 +278,54 @@ def test_where_no_key_is_needed_web_pages_from_elsewhere_are_kept_out(
     assert chat(keyless, origin=origin, **{"content-type": "text/plain"})[0] == status
     for path in PAGES:
         assert ask(keyless, "GET", path, headers={"origin": origin})[0] == status
+
+
+@pytest.mark.parametrize(
+    ("host", "refused"),
+    [
+        *(("localhost:{port}", False), ("[::1]:{port}", False), ("app.example", False)),
+        *(("evil.example:{port}", True), ("host.docker.internal:{port}", True), ("192.168.1.7", True)),
+    ],
+)
+def test_where_no_key_is_needed_it_answers_to_no_name_that_a_page_may_have_made(
+    host: str, refused: bool, keyless: Signalbox, second: Upstream
+) -> None:
+    headers = {"host": host.format(port=keyless.port)}
+    second.requests.clear()
+    assert chat(keyless, **headers)[0] == (403 if refused else 200)
+    for path in ["/v1/models", "/v1/files/1", *PAGES]:
+        status, _, told = ask(keyless, "GET", path, headers=headers)
+        assert (status == 403) is refused
+        assert (b"signalbox keys new" in told and b"SIGNALBOX_CORS_ORIGINS" in told) is refused
+    assert [request.target for request in second.requests if "files" in request.target] == (
+        [] if refused else ["/v1/files/1"]
+    )
+    assert ask(keyless, "GET", "/health", headers=headers)[0] == 200
+
+
+def test_where_no_key_is_needed_a_foreign_page_that_tells_no_origin_is_kept_out(keyless: Signalbox) -> None:
+    image = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+    link = {**image, "sec-fetch-mode": "navigate"}
+    typed = {**link, "sec-fetch-site": "none"}
+    for path in ["/v1/models", "/v1/files/1"]:
+        assert [ask(keyless, "GET", path, headers=sent)[0] == 403 for sent in (image, link, typed)] == [1, 1, 0]
+    for path in PAGES:
+        assert [ask(keyless, "GET", path, headers=sent)[0] == 403 for sent in (image, link, typed)] == [1, 0, 0]
+    assert ask(keyless, "DELETE", "/api/cache", headers=link)[0] == 403
+
+
+def test_names_of_backends_are_not_told_to_a_page_from_elsewhere(server: Upstream, second: Upstream) -> None:
+    with signalbox(RULES.format(first=server.url, second=second.url, keys="")) as proxy:
+        proxy.rules.write_text("version: 1\nroutes: [{to: nobody}]\n")
+        until(lambda: json.loads(proxy.get("/ready")[1])["config_valid"] is False, 10)
+        assert "nobody" in json.loads(proxy.get("/ready")[1])["config_error"]
+        for headers in ({"host": "evil.example"}, {"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
+            assert json.loads(ask(proxy, "GET", "/ready", headers=headers)[2])["config_error"] is None
+
+
+def test_with_a_key_it_answers_to_any_name(proxy: Signalbox) -> None:
+    headers = {"host": "signalbox:4000", "origin": "null", "sec-fetch-site": "cross-site"}
+    assert chat(proxy, "the-key-that-is-free", **headers)[0] == 200
 
 
 @pytest.fixture(scope="module")
