@@ -53,7 +53,7 @@ NEW = 6000
 
 def _request(case: str, model: str, **fields: Any) -> str:
     body = json.dumps({**json.loads(CASES[case].body), "model": model, **fields})
-    head = f"host: bench\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    head = f"host: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
     return f"POST /v1/chat/completions HTTP/1.1\r\n{head}\r\n\r\n{body}"
 
 

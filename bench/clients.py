@@ -55,13 +55,13 @@ def post(text: str, *, model: str = "auto", stream: bool = False, **fields: obje
     """The bytes of a chat completion, as text."""
     said = {"model": model, "stream": stream, "messages": [{"role": "user", "content": text}], **fields}
     body = json.dumps(said)
-    head = f"host: bench\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    head = f"host: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
     return f"POST /v1/chat/completions HTTP/1.1\r\n{head}\r\n\r\n{body}"
 
 
 def get(path: str) -> str:
     """The bytes of a GET, as text."""
-    return f"GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n"
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 @contextmanager

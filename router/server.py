@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import HTMLResponse, Response
@@ -24,11 +24,11 @@ from starlette.exceptions import HTTPException
 from uvicorn.supervisors import Multiprocess
 
 from router import __version__
-from router.api.admin import admin
+from router.api.admin import admin, closed
 from router.api.cors import EXPOSED
 from router.api.docs import page
 from router.api.doors import ApiDoors
-from router.api.guard import for_admins
+from router.api.guard import Closed
 from router.banner import greet, is_worker
 from router.box import Box
 from router.refusal import Refusal, shape
@@ -81,9 +81,10 @@ def application(box: Box) -> FastAPI:
         redoc_url=None,
     )
     app.include_router(admin)
-    hidden: dict[str, Any] = {"include_in_schema": False, "dependencies": [Depends(for_admins)]}
-    app.add_api_route("/openapi.json", app.openapi, **hidden)
-    app.add_api_route("/docs", lambda: page(app.openapi(), DOORS), response_class=HTMLResponse, **hidden)
+    app.include_router(closed)
+    hidden: dict[str, Any] = {"include_in_schema": False, "route_class_override": Closed}
+    app.router.add_api_route("/openapi.json", app.openapi, **hidden)
+    app.router.add_api_route("/docs", lambda: page(app.openapi(), DOORS), response_class=HTMLResponse, **hidden)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _fault)

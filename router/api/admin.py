@@ -6,11 +6,11 @@ import asyncio
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Body, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 
-from router.api.guard import TheBox, for_admins, is_admin, is_here
+from router.api.guard import Closed, TheBox, is_told
 from router.api.paths import canonical
 from router.cache.store import Store, StoreError
 from router.request.envelope import Envelope, Headers
@@ -18,9 +18,10 @@ from router.request.signals import Signals
 from router.routing.explain import explain
 from router.telemetry.store import page
 
-__all__ = ["admin"]
+__all__ = ["admin", "closed"]
 
 admin = APIRouter()
+closed = APIRouter(route_class=Closed)
 
 
 class AnyJson(JSONResponse):
@@ -60,7 +61,7 @@ async def health() -> str:
 async def ready(box: TheBox, request: Request) -> JSONResponse:
     """200 when at least one backend can serve, else 503. Names and addresses are for those who may know them."""
     reasons = box.why_not_ready()
-    told = is_here(box) or is_admin(box, request.scope["headers"])
+    told = is_told(box, request.scope["headers"])
     answer = Readiness(
         ready=not reasons,
         reasons=reasons if told else [],
@@ -70,7 +71,7 @@ async def ready(box: TheBox, request: Request) -> JSONResponse:
     return JSONResponse(answer.model_dump(), 503 if reasons else 200)
 
 
-@admin.get("/metrics", summary="Prometheus metrics", dependencies=[Depends(for_admins)])
+@closed.get("/metrics", summary="Prometheus metrics")
 async def metrics(box: TheBox, request: Request) -> Response:
     """The text format of Prometheus; OpenMetrics for those that ask for it."""
     numbers = box.metrics.read(await box.workers.others())
@@ -104,7 +105,7 @@ class CacheState(BaseModel):
     results: dict[str, int] = Field(description="requests that this process answered on routes with a cache")
 
 
-@admin.get("/api/cache", summary="What is cached", dependencies=[Depends(for_admins)])
+@closed.get("/api/cache", summary="What is cached")
 async def cache_state(box: TheBox) -> CacheState:
     """Counts every entry."""
     cache = box.cache
@@ -112,7 +113,7 @@ async def cache_state(box: TheBox) -> CacheState:
     return CacheState(memory=await _part(cache.memory), redis=redis, results=dict(cache.results))
 
 
-@admin.delete("/api/cache", summary="Forget what is cached", dependencies=[Depends(for_admins)])
+@closed.delete("/api/cache", summary="Forget what is cached")
 async def clear_cache(box: TheBox, route: str | None = None) -> dict[str, int]:
     """Of one route, or everything; tells how many entries that were."""
     try:
@@ -130,18 +131,13 @@ async def _part(store: Store) -> CachePart:
     return CachePart(up=store.up, entries=stats.entries, bytes=stats.bytes, routes=routes)
 
 
-@admin.get("/api/budgets", summary="What is left of the budgets", dependencies=[Depends(for_admins)])
+@closed.get("/api/budgets", summary="What is left of the budgets")
 async def budgets(box: TheBox) -> list[dict[str, Any]]:
     """As `signalbox budget --json` prints it, and with what others who share the Redis have spent."""
     return [line.as_dict() for line in box.turnstile.budgets()]
 
 
-@admin.post(
-    "/api/explain",
-    summary="Where a request would go, and why",
-    response_class=AnyJson,
-    dependencies=[Depends(for_admins)],
-)
+@closed.post("/api/explain", summary="Where a request would go, and why", response_class=AnyJson)
 async def explain_request(question: Annotated[Question, Body()], box: TheBox) -> Response:
     """Decides with the rules in force and what is known of the backends right now; sends nothing."""
     path = canonical(question.path) or question.path

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 
+from router.accounts.keys import ClientKey
 from router.api.cors import Cors
 from router.api.models import model_list, one_model
 from router.api.paths import JSON_DOORS, UPLOADS, canonical
@@ -65,6 +66,14 @@ class ApiDoors:
         """An error found before the path is known."""
         return shape(Refusal(status, message))
 
+    def welcomes(self, headers: RawHeaders) -> bool:
+        """It has a key, or needs none."""
+        try:
+            self._admit(headers)
+        except Refusal:
+            return False
+        return True
+
     async def answer(self, exchange: Exchange) -> None:
         """Answer it, whatever it is; nothing escapes but the cancellation."""
         path = canonical(exchange.path) or exchange.path
@@ -95,19 +104,24 @@ class ApiDoors:
             self.box.record(record)
 
     async def _answer(self, exchange: Exchange, path: str, record: Record) -> None:
-        keys, grant = self.box.keyring.keys, None
-        if keys:
-            client = keys.admit(exchange.headers)
+        grant = None
+        if (client := self._admit(exchange.headers)) is not None:
             record.key, grant = client.alias, client.grant
-        elif (page := self.cors.stranger(exchange.headers)) is not None:
-            message = f"web pages of {page[:200]} may not call without a key; SIGNALBOX_CORS_ORIGINS would allow it"
-            raise Refusal(403, message, code="origin_not_allowed")
         if exchange.method == "GET" and path.startswith("/v1/models"):
             self._models(exchange, path, record, grant)
         elif exchange.streaming:
             await self._upload(exchange, path, record, grant)
         else:
             await travel(self.box, exchange, self._read(exchange, path, record.key, grant), record)
+
+    def _admit(self, headers: RawHeaders) -> ClientKey | None:
+        """Whose request it is; None where no key is needed. Raises Refusal (401, 403)."""
+        keys = self.box.keyring.keys
+        if keys:
+            return keys.admit(headers)
+        if (why := self.cors.stranger(headers)) is not None:
+            raise Refusal(403, why, code="origin_not_allowed")
+        return None
 
     def _models(self, exchange: Exchange, path: str, record: Record, grant: Grant | None) -> None:
         state = self.box.state
@@ -127,6 +141,9 @@ class ApiDoors:
     async def _upload(self, exchange: Exchange, path: str, record: Record, grant: Grant | None) -> None:
         headers = Headers(exchange.headers)
         kind = headers.get("content-type")
+        if not self.streams_body(exchange.method, exchange.path, kind.lower()):
+            why = "the key of this request was not known yet when it came: send it again"
+            raise Refusal(401, why, code="invalid_api_key")
         pieces = exchange.arriving()
         head, found = b"", {}
         async for piece in pieces:

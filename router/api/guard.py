@@ -11,17 +11,18 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Request, Response
+from fastapi.routing import APIRoute
 
 from router.api.cors import Cors
 from router.box import Box
 from router.config.known import is_loopback_host
 from router.refusal import Refusal
 
-__all__ = ["TheBox", "for_admins", "is_admin", "is_here"]
+__all__ = ["Closed", "TheBox", "is_told"]
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -37,32 +38,58 @@ def _box(request: Request) -> Box:
 TheBox = Annotated[Box, Depends(_box)]
 
 
-def for_admins(request: Request, box: TheBox) -> None:
+class Closed(APIRoute):
+    """A page for admins. Who asks is looked at before a body is read, as a dependency would not."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            _for_admins(request, _box(request))
+            return await handler(request)
+
+        return guarded
+
+
+def _for_admins(request: Request, box: Box) -> None:
     """Raises HTTPException (401, 403) for all others."""
-    if is_admin(box, request.scope["headers"]):
+    headers = request.scope["headers"]
+    if box.settings.admin_key is None and _is_here(box) and not box.keyring.keys:
+        if (why := _stranger(box, headers, navigates=request.method == "GET")) is not None:
+            raise HTTPException(403, why)
         return
-    if box.settings.admin_key is None and is_here(box) and not box.keyring.keys:
-        raise HTTPException(403, "web pages from elsewhere may not look at this one")
-    if box.settings.admin_key is None and not is_here(box):
+    if _is_admin(box, headers):
+        return
+    if box.settings.admin_key is None and not _is_here(box):
         raise HTTPException(403, "this page is closed: on an address that others can reach, set SIGNALBOX_ADMIN_KEY")
     whose = "the admin key (SIGNALBOX_ADMIN_KEY)" if box.settings.admin_key is not None else "a client key"
     raise HTTPException(401, f"{whose} is needed: Authorization: Bearer KEY", WANTED)
 
 
-def is_here(box: Box) -> bool:
+def is_told(box: Box, headers: RawHeaders) -> bool:
+    """These headers come from one who may know the names and addresses of backends: an admin, and on loopback all but
+    pages from elsewhere."""
+    return (_is_here(box) and _stranger(box, headers) is None) or _is_admin(box, headers)
+
+
+def _is_here(box: Box) -> bool:
     """It listens where only this machine's programs can reach it."""
     return is_loopback_host(box.settings.host.strip("[]"))
 
 
-def is_admin(box: Box, headers: RawHeaders) -> bool:
-    """These headers come from one who may see everything."""
+def _stranger(box: Box, headers: RawHeaders, navigates: bool = False) -> str | None:
+    return Cors(box.settings.cors_origins).stranger(headers, navigates)
+
+
+def _is_admin(box: Box, headers: RawHeaders) -> bool:
+    """A key among these headers opens the pages."""
     admin_key, keys = box.settings.admin_key, box.keyring.keys
     shown = [key for key in (_shown(name, value) for name, value in headers) if key]
     if admin_key is not None:
         digest = hashlib.sha256(admin_key.get_secret_value().encode()).digest()
         return any(hmac.compare_digest(hashlib.sha256(key).digest(), digest) for key in shown)
-    if not is_here(box) or not keys:
-        return is_here(box) and Cors(box.settings.cors_origins).stranger(headers) is None
+    if not _is_here(box) or not keys:
+        return False
     try:
         return keys.admit([(b"x-api-key", key) for key in shown]).grant is None
     except Refusal:

@@ -13,7 +13,7 @@ from router.backends.litellm_chunks import DONE, body, event
 from router.backends.litellm_errors import Redactor, backend_error
 from router.backends.litellm_library import library
 from router.backends.litellm_request import FIELDS, arguments, refuse_unsendable, speaks_openai
-from router.backends.scrub import Scrubber
+from router.backends.scrub import Scrubber, parts
 from router.backends.slots import Slots
 from router.config.backend import LitellmBackend as Spec
 from router.config.facts import Facts
@@ -50,7 +50,8 @@ class LitellmBackend(Backend):
         self._litellm: Any = None
         self._speaks_openai = False
         self._fixed: dict[str, Any] = {}
-        secrets = [reveal(spec.api_key), *_secrets(spec.params)]
+        told = [reveal(spec.api_key) or "", *_secrets(spec.params)]
+        secrets = [part for secret in told for part in parts(secret)]
         self._redact = Redactor([*secrets, *_secrets(os.environ)])
         # An answer may well be about what stands in KEYCLOAK_URL: of the environment only what is a key by its name.
         keys = (value for name, value in os.environ.items() if name.endswith(_KEY_NAMES))
@@ -222,7 +223,11 @@ async def _next(source: Any) -> Any:
 
 
 def _secrets(values: Mapping[str, Any]) -> list[str]:
-    """Values whose names sound secret."""
-    return [
-        value for name, value in values.items() if isinstance(value, str) and len(value) >= 8 and sounds_secret(name)
-    ]
+    """Values whose names sound secret, those of headers among the parameters as well."""
+    found: list[str] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found += _secrets(value)
+        elif isinstance(value, str) and len(value) >= 8 and sounds_secret(name):
+            found.append(value)
+    return found

@@ -6,11 +6,13 @@ error that ends a stream. What is found is replaced by as many asterisks, so tha
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote
 
-__all__ = ["Scrubber"]
+__all__ = ["Scrubber", "parts"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -25,7 +27,8 @@ class Scrubber:
     """Of one backend. False where there is nothing to be looked for."""
 
     def __init__(self, secrets: Iterable[str | None]):
-        known = {secret for secret in secrets if secret is not None and len(secret) >= SHORTEST}
+        told = (part for secret in secrets if secret is not None for part in parts(secret))
+        known = {part for part in told if len(part) >= SHORTEST}
         self._all = _spelled(known)
         self._long = _spelled(secret for secret in known if len(secret) >= SHORTEST_IN_ANSWERS)
 
@@ -77,6 +80,22 @@ class Stream:
         if self._held:
             held, self._held = self._held, b""
             self._sink(held)
+
+
+def parts(secret: str) -> Iterator[str]:
+    """The secret as it is sent, and what of it is one by itself: X of `Bearer X` and `Token X`, and the password that
+    `Basic X` encodes (the name, where the password is empty)."""
+    yield secret
+    scheme, _, rest = secret.strip().partition(" ")
+    if not (rest := rest.strip()):
+        return
+    yield rest
+    if scheme.lower() == "basic":
+        try:
+            name, _, password = base64.b64decode(rest, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return
+        yield password or name
 
 
 def _begun(data: bytes, secret: bytes) -> int:

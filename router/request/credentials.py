@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_plus
 
 __all__ = ["CREDENTIALS", "sounds_secret", "without_keys"]
@@ -13,12 +14,14 @@ NAMES = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token
 """Parameters that hold a key in the APIs of Google and others."""
 
 _WORDS = ("key", "token", "secret", "password", "credential", "authorization", "cookie")
+_WHOLE_WORDS = frozenset({"auth", "oauth"})
+"""These count as words of their own: an `author` is no secret."""
 
 
 def sounds_secret(name: str) -> bool:
     """Does this name, of a header or a variable, promise a secret?"""
     lowered = name.lower()
-    return any(word in lowered for word in _WORDS)
+    return any(word in lowered for word in _WORDS) or not _WHOLE_WORDS.isdisjoint(re.split(r"[^a-z0-9]+", lowered))
 
 
 def without_keys(query: bytes) -> bytes:

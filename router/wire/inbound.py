@@ -25,6 +25,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of request line and headers; nginx allows 32 KiB, Node 16 KiB. Trailers may be as long, and are dropped."""
+SMALL = 64 * 1024
+"""Bytes of a body that is waited for from anybody: to look twice at who sends it would cost more than to keep it."""
 ARRIVAL_PATIENCE = 60.0
 """Seconds for the head of a request to arrive, and after it between two pieces of its body."""
 GONE = 60.0
@@ -47,8 +49,11 @@ class Doors(Protocol):
     def streams_body(self, method: str, path: str, content_type: str) -> bool:
         """True when the door wants the body as it arrives; else it gets it whole."""
 
+    def welcomes(self, headers: RawHeaders) -> bool:
+        """False when a request with this head is refused whatever its body holds."""
+
     async def answer(self, exchange: Exchange) -> None:
-        """Answer it. Cancelled when the client goes away."""
+        """Answer it. Cancelled when the client goes away. Of one that was not welcome, the body is never whole."""
 
     def complain(self, status: int, message: str) -> tuple[RawHeaders, bytes]:
         """Headers and body of an error found before a door was reached."""
@@ -153,16 +158,21 @@ class InboundProtocol(HttpToolsProtocol):
         if not self.doors.opens(method, name):
             self._hand_to_asgi()
             return
-        kind, length = "", 0
+        kind, length, chunked = "", 0, False
         for header, value in self.headers:
             if header == b"content-type":
                 kind = value.decode("latin-1").lower()
             elif header == b"content-length" and value.isdigit():
                 length = int(value)
+            elif header == b"transfer-encoding":
+                chunked = True
         streaming = self.doors.streams_body(method, name, kind)
         if length > self.doors.body_limit and not streaming:
             self.refuse(413, f"the body is larger than {self.doors.body_limit:,} bytes")
             return
+        small = length <= SMALL and not chunked and not self.expect_100_continue
+        if not (small or streaming or self.doors.welcomes(self.headers)):
+            streaming = True  # refused as soon as its turn comes, and not when its body is here
         exchange = Exchange(self, method, name, query, streaming)
         self.speaks_1_1 = self.parser.get_http_version() != "1.0"
         exchange.keep_alive = self.speaks_1_1 and self.parser.should_keep_alive()
@@ -224,10 +234,14 @@ class InboundProtocol(HttpToolsProtocol):
         be ignored, but the parser has stopped before the body: it is given the request again without the offer."""
         offer = (b"connection", b"upgrade", b"http2-settings")
         lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] not in offer]
-        method = self.parser.get_method()
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        if method == b"CONNECT":  # the method is the offer itself
+            if not self._refused:
+                self.refuse(405, "there is no tunnel to other servers here")
+            return
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(
-            b"%b %b HTTP/1.1\r\n%bconnection: close\r\n\r\n%b" % (method, self.url, b"".join(lines), rest)
+            b"%b %b HTTP/%b\r\n%bconnection: close\r\n\r\n%b" % (method, self.url, version, b"".join(lines), rest)
         )
 
     def _hand_to_asgi(self) -> None:
@@ -262,6 +276,7 @@ class InboundProtocol(HttpToolsProtocol):
         self._refused = True
         self._disarm_patience()
         if self._arriving and self.transport.can_write_eof():
+            self.flow.resume_reading()
             self.transport.write_eof()
             self.loop.call_later(LINGER, self.transport.close)
         else:

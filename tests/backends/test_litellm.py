@@ -425,6 +425,18 @@ async def test_a_model_of_no_known_provider_is_down_with_the_reason() -> None:
     assert "no-such-provider/x" in (backend.facts.fault or "")
 
 
+async def test_a_header_among_the_parameters_is_a_secret_with_its_scheme_and_without() -> None:
+    secret = "hel-9876543210zyxwvutsrq"
+    params = {"extra_headers": {"Helicone-Auth": f"Bearer {secret}", "x-tenant": "production-of-the-north"}}
+    async with openai(params=params) as (backend, provider):
+        provider.json(completion(f"{secret} production-of-the-north"))
+        text = (await answered(backend))["choices"][0]["message"]["content"]
+        assert provider.requests[-1].headers["helicone-auth"] == f"Bearer {secret}"
+        assert text == "*" * len(secret) + " production-of-the-north"
+        provider.json({"error": {"message": f"no such key: {secret}"}}, 401)
+        assert secret not in (await fault(backend)).message
+
+
 def test_known_secrets_and_what_looks_like_one_are_taken_out() -> None:
     redact = Redactor(["hunter22", None, ""])
     text = "hunter22 failed; sk-ant-abcdef1234, Bearer abc.def-ghi, https://x/?key=AbC123&a=1, AIza" + "x" * 30

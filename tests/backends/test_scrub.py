@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 
@@ -36,6 +37,24 @@ def test_errors_hold_no_secret_however_it_is_spelled_and_keep_their_length(spell
     clean = scrubber.whole(body, 401)
     assert spelled.encode() not in clean and SHORT.encode() not in clean
     assert len(clean) == len(body)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "Token", "Key", "Api-Key"])
+def test_what_stands_after_a_scheme_is_a_secret_by_itself(scheme: str) -> None:
+    scrubber = Scrubber([f"{scheme} {KEY}"])
+    for status in (200, 401):
+        assert scrubber.whole(f"{scheme} {KEY} or {KEY}".encode(), status) in (
+            b"*" * len(f"{scheme} {KEY}") + b" or " + b"*" * len(KEY),
+            scheme.encode() + b" " + b"*" * len(KEY) + b" or " + b"*" * len(KEY),
+        )
+
+
+@pytest.mark.parametrize(("pair", "secret"), [(f"me:{KEY}", KEY), (f"{KEY}:", KEY), ("production:hunter22", SHORT)])
+def test_the_password_of_basic_is_a_secret_by_itself_and_the_name_is_none(pair: str, secret: str) -> None:
+    encoded = base64.b64encode(pair.encode()).decode()
+    clean = Scrubber([f"Basic {encoded}"]).whole(f"{encoded} {secret} production".encode(), 401)
+    assert clean == b"*" * len(encoded) + b" " + b"*" * len(secret) + b" production"
+    assert Scrubber(["Basic %%%%%%%%"]).whole(b"%%%%%%%% Basic", 401) == b"******** Basic"
 
 
 def test_an_answer_may_be_about_a_short_word_that_is_a_key_somewhere(scrubber: Scrubber) -> None:

@@ -23,7 +23,7 @@ def chat(model: str, *, stream: bool = False, text: str = "hi", **fields: object
 
 def post(body: bytes, path: str = CHAT, headers: str = "") -> bytes:
     """A whole request."""
-    head = f"POST {path} HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n{headers}"
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{headers}"
     return head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
@@ -225,7 +225,7 @@ BODY = chat("good", text="said openly")
 
 
 def _with(*headers: bytes, body: bytes = BODY, line: bytes = b"POST /v1/chat/completions HTTP/1.1") -> bytes:
-    return b"\r\n".join([line, b"host: h", b"content-type: application/json", *headers, b"", b""]) + body
+    return b"\r\n".join([line, b"host: localhost", b"content-type: application/json", *headers, b"", b""]) + body
 
 
 def _chunk(data: bytes) -> bytes:

@@ -38,8 +38,10 @@ UPGRADE = "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings
 SEEDS: dict[str, list[bytes]] = {
     "inbound": [
         post(chat("good")),
-        post(chat("good")) * 2 + b"GET /health HTTP/1.1\r\nhost: h\r\n\r\n",
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\n" + CHUNKED,
+        post(chat("good")) * 2 + b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n" + CHUNKED,
+        post(chat("good")) + b"POST /v1/chat/completions HTTP/1.1\r\n" + CHUNKED,
+        b"CONNECT localhost:443 HTTP/1.1\r\nhost: localhost:443\r\n\r\n" + post(chat("good")),
         post(chat("good"), headers=UPGRADE),
         *[lie.sent for lie in LIES if len(lie.sent) < 2000],
     ],

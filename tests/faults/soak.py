@@ -148,7 +148,7 @@ class Soak:
             self.report.tasks.append((at, alive.tasks.total()))
             self.report.sockets.append((at, alive.clients))
             began = time.monotonic()
-            health = await ask(self.port, b"GET /health HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+            health = await ask(self.port, b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
             assert health is not None and health.body == b"ok"
             self.report.slowest = max(self.report.slowest, time.monotonic() - began)
             await asyncio.sleep(SAMPLE)

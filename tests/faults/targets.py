@@ -86,7 +86,13 @@ class Echo:
     def streams_body(self, method: str, path: str, content_type: str) -> bool:
         return content_type.startswith("multipart/")
 
+    def welcomes(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        return any(name == b"host" for name, _ in headers)
+
     async def answer(self, exchange: Exchange) -> None:
+        if not self.welcomes(exchange.headers):
+            exchange.respond(401, [], b"")
+            return
         body = exchange.body() if not exchange.streaming else b"".join([piece async for piece in exchange.arriving()])
         exchange.respond(200, [], b"%d" % len(body))
 

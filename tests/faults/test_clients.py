@@ -109,7 +109,7 @@ def test_a_hidden_request_sent_openly_is_a_request() -> None:
 
 def test_trailers_do_not_pass_for_headers(place: Place) -> None:
     body = chat("good")
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n"
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     trailers = b"x-late: trailer\r\ncontent-type: text/plain\r\nauthorization: Bearer late\r\n"
     whole = head + b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n%b\r\n" % (len(body), body, trailers)
     (answer,) = heard(place.port, whole, patience=0.3)
@@ -121,7 +121,7 @@ def test_trailers_do_not_pass_for_headers(place: Place) -> None:
 @pytest.mark.parametrize("where", ["head", "trailers"])
 def test_a_line_that_never_ends_is_refused_and_not_kept(where: str, place: Place) -> None:
     before = place.memory()
-    begun = b"POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\n"
+    begun = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
     if where == "trailers":
         begun += b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
     with connect(place.port) as client:
@@ -174,7 +174,9 @@ def _last_row(place: Place) -> sqlite3.Row:
 
 
 def test_an_upload_whose_client_leaves_is_broken_off_at_the_backend(place: Place) -> None:
-    head = "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: h\r\ncontent-type: multipart/form-data; boundary=x\r\n"
+    head = (
+        "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=x\r\n"
+    )
     begun = (
         head.encode() + b'content-length: 9000000\r\n\r\n--x\r\ncontent-disposition: form-data; name="model"\r\n\r\n'
     )
@@ -261,7 +263,7 @@ def test_a_backend_that_answers_before_it_has_the_body_is_heard(place: Place) ->
 
 def test_pipelined_requests_are_answered_in_order_with_a_slow_one_first(place: Place) -> None:
     requests = [post(chat("thinking")), *[post(chat("good", text=str(n))) for n in range(20)]]
-    requests.insert(5, b"GET /health HTTP/1.1\r\nhost: h\r\n\r\n")
+    requests.insert(5, b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
     answers = heard(place.port, b"".join(requests), patience=2)
     assert [answer.status for answer in answers] == [200] * 22
     assert [answer.body for answer in answers] == [*[JSON] * 5, b"ok", *[JSON] * 16]

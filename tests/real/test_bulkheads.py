@@ -71,7 +71,7 @@ class Client:
     def send(self, model: str) -> None:
         # Each of its own: the same question over and over would be slowed as one client gone wild.
         body = json.dumps({"model": model, "messages": [{"role": "user", "content": f"hi {next(NUMBERS)}"}]}).encode()
-        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         self.writer.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
 
     async def receive(self) -> tuple[int, str, bytes]:

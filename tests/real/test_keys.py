@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import hashlib
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -267,7 +273,7 @@ def test_a_key_of_the_ledger_is_enough_to_listen_where_others_can_reach_it(serve
         ("http://127.0.0.1:8080", 200),
         ("http://127.0.0.1.evil.example", 403),
         ("http://[broken", 403),
-        ("null", 200),
+        ("null", 403),
         ("app://obsidian.md", 200),
     ],
 )
@@ -278,6 +284,120 @@ def test_where_no_key_is_needed_web_pages_from_elsewhere_are_kept_out(
     assert chat(keyless, origin=origin, **{"content-type": "text/plain"})[0] == status
     for path in PAGES:
         assert ask(keyless, "GET", path, headers={"origin": origin})[0] == status
+
+
+@pytest.mark.parametrize(
+    ("host", "refused"),
+    [
+        *(("localhost:{port}", False), ("[::1]:{port}", False), ("app.example", False)),
+        *(("evil.example:{port}", True), ("host.docker.internal:{port}", True), ("192.168.1.7", True)),
+    ],
+)
+def test_where_no_key_is_needed_it_answers_to_no_name_that_a_page_may_have_made(
+    host: str, refused: bool, keyless: Signalbox, second: Upstream
+) -> None:
+    headers = {"host": host.format(port=keyless.port)}
+    second.requests.clear()
+    assert chat(keyless, **headers)[0] == (403 if refused else 200)
+    for path in ["/v1/models", "/v1/files/1", *PAGES]:
+        status, _, told = ask(keyless, "GET", path, headers=headers)
+        assert (status == 403) is refused
+        assert (b"signalbox keys new" in told and b"SIGNALBOX_CORS_ORIGINS" in told) is refused
+    assert [request.target for request in second.requests if "files" in request.target] == (
+        [] if refused else ["/v1/files/1"]
+    )
+    assert ask(keyless, "GET", "/health", headers=headers)[0] == 200
+
+
+def test_where_no_key_is_needed_a_foreign_page_that_tells_no_origin_is_kept_out(keyless: Signalbox) -> None:
+    image = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+    link = {**image, "sec-fetch-mode": "navigate"}
+    typed = {**link, "sec-fetch-site": "none"}
+    for path in ["/v1/models", "/v1/files/1"]:
+        assert [ask(keyless, "GET", path, headers=sent)[0] == 403 for sent in (image, link, typed)] == [1, 1, 0]
+    for path in PAGES:
+        assert [ask(keyless, "GET", path, headers=sent)[0] == 403 for sent in (image, link, typed)] == [1, 0, 0]
+    assert ask(keyless, "DELETE", "/api/cache", headers=link)[0] == 403
+
+
+def test_names_of_backends_are_not_told_to_a_page_from_elsewhere(server: Upstream, second: Upstream) -> None:
+    with signalbox(RULES.format(first=server.url, second=second.url, keys="")) as proxy:
+        proxy.rules.write_text("version: 1\nroutes: [{to: nobody}]\n")
+        until(lambda: json.loads(proxy.get("/ready")[1])["config_valid"] is False, 10)
+        assert "nobody" in json.loads(proxy.get("/ready")[1])["config_error"]
+        for headers in ({"host": "evil.example"}, {"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
+            assert json.loads(ask(proxy, "GET", "/ready", headers=headers)[2])["config_error"] is None
+
+
+def test_with_a_key_it_answers_to_any_name(proxy: Signalbox) -> None:
+    headers = {"host": "signalbox:4000", "origin": "null", "sec-fetch-site": "cross-site"}
+    assert chat(proxy, "the-key-that-is-free", **headers)[0] == 200
+
+
+HEAD = "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 60000000\r\n"
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/v1/anything", "/api/explain"])
+def test_without_a_key_a_body_is_neither_waited_for_nor_kept(path: str, reachable: Signalbox) -> None:
+    before, clients = _memory(reachable), []
+    for _ in range(4):
+        client = socket.create_connection(("127.0.0.1", reachable.port), 5)
+        clients.append(client)
+        client.sendall(f"{HEAD.format(path=path)}\r\n".encode())
+        answer = b""
+        while b"authentication_error" not in answer:
+            answer += (piece := client.recv(65536))
+            assert piece and answer.startswith(b"HTTP/1.1 401")
+        with contextlib.suppress(OSError):  # the rest of what it has to say may find nobody any more
+            for _ in range(25):
+                client.sendall(b" " * 1_000_000)
+    assert _memory(reachable) - before < 30
+    for client in clients:
+        client.close()
+
+
+def test_a_key_made_while_its_request_waits_behind_another_does_not_let_half_a_body_in(
+    server: Upstream, second: Upstream
+) -> None:
+    released = threading.Event()
+
+    async def wait(request: Request, writer: asyncio.StreamWriter) -> None:
+        while not released.is_set():
+            await asyncio.sleep(0.02)
+        await server.answer(request, writer)
+
+    rules = RULES.format(first=server.url, second=second.url, keys="")
+    body = b'{"model": "first", "messages": []}'
+    head = "POST {path} HTTP/1.1\r\nhost: h\r\nx-api-key: {key}\r\ncontent-type: application/json\r\n"
+    one = head.format(path=CHAT, key="the-key-that-is-free") + f"content-length: {len(body)}\r\n\r\n"
+    two = head.format(path=CHAT, key="the-key-that-is-late") + "content-length: 99999\r\n\r\n{"
+    with (
+        signalbox(rules, SIGNALBOX_KEYS="free:the-key-that-is-free") as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port), 10) as client,
+    ):
+        server.play = wait
+        try:
+            client.sendall(one.encode() + body + two.encode())
+            digest = hashlib.sha256(b"the-key-that-is-late").hexdigest()
+            proxy.rules.write_text(f"{rules}\nkeys: {{late: sha256:{digest}}}\n")
+            until(lambda: chat(proxy, "the-key-that-is-late", "second")[0] == 200, 10)
+        finally:
+            released.set()
+            server.play = server.answer
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"401"] and b"send it again" in answer
+
+
+def test_a_page_from_elsewhere_is_refused_before_its_body_is_there(keyless: Signalbox) -> None:
+    with socket.create_connection(("127.0.0.1", keyless.port), 5) as client:
+        client.sendall(f"{HEAD.format(path=CHAT)}origin: https://evil.example\r\n\r\n".encode())
+        assert client.recv(65536).startswith(b"HTTP/1.1 403")
+
+
+def _memory(proxy: Signalbox) -> float:
+    """MB that it holds."""
+    pages = int(Path(f"/proc/{proxy.process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,10 @@ backends:
     api_key: {upstream}
     headers: {{x-gateway-token: {header}, x-tenant: production}}
   spare: {{url: "{spare}", model: m}}
+  schemes:
+    url: "{echo}"
+    circuit: false
+    headers: {{Authorization: "Bearer {upstream}", Helicone-Auth: "Bearer {header}"}}
   open: {{url: "{spare}", model: m, api_key: {upstream}, pass_key: true}}
 keys:
   mine: ${{MINE}}
@@ -99,6 +103,17 @@ def test_a_backend_that_echoes_its_keys_is_not_repeated(
     assert answer[0] == status
     assert b"production" in answer[2], "what is no secret is not hidden"
     assert b"****" in answer[2] and "****" in answer[1]["x-sent"]
+    holds_none(answer)
+
+
+def test_a_backend_that_echoes_a_key_without_its_scheme_is_not_repeated(proxy: Signalbox, server: Upstream) -> None:
+    async def echo(request: Request, writer: asyncio.StreamWriter) -> None:
+        assert request.headers["helicone-auth"] == f"Bearer {HEADER}"
+        respond(writer, 401, {"error": {"message": f"{UPSTREAM} and {HEADER}"}}, f"x-debug-key: {UPSTREAM}\r\n")
+
+    server.play = echo
+    answer = chat(proxy, "schemes")
+    assert answer[0] == 401 and b"****" in answer[2] and "****" in answer[1]["x-debug-key"]
     holds_none(answer)
 
 

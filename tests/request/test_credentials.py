@@ -9,7 +9,10 @@ from router.request.credentials import sounds_secret, without_keys
 
 @pytest.mark.parametrize(
     ("name", "secret"),
-    [("Authorization", True), ("x-api-key", True), ("X-Auth-Token", True), ("cookie", True), ("x-tenant", False)],
+    [
+        *(("Authorization", True), ("x-api-key", True), ("X-Auth-Token", True), ("cookie", True), ("x-tenant", False)),
+        *(("Helicone-Auth", True), ("x_auth", True), ("x-oauth", True), ("X-Author", False), ("authority", False)),
+    ],
 )
 def test_some_names_promise_a_secret(name: str, secret: bool) -> None:
     assert sounds_secret(name) is secret

@@ -66,6 +66,9 @@ class PlainDoors:
     def complain(self, status: int, message: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
         return [(b"content-type", b"text/plain")], message.encode()
 
+    def welcomes(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        return (b"x-stranger", b"1") not in headers
+
     async def answer(self, exchange: Exchange) -> None:
         await self._answer(exchange)
 

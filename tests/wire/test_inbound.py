@@ -118,6 +118,104 @@ async def test_an_offer_to_switch_protocols_is_ignored_and_the_request_answered(
     assert answer.endswith(b"/v1/a:hi")
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /v1/a HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n",
+        b"GET /v1/a HTTP/1.1\r\nproxy-connection: upgrade\r\nupgrade: x\r\n",
+        b"GET /v1/a HTTP/1.1\r\nconnection: upgrade\r\nupgrade: x\r\nconnection: upgrade\r\nupgrade: y\r\n",
+        b"GET /v1/a HTTP/1.0\r\nconnection: upgrade\r\nupgrade: x\r\n",
+    ],
+)
+@pytest.mark.parametrize("after", [b"", b"GET /v1/b HTTP/1.1\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"])
+async def test_no_form_of_an_offer_is_read_over_and_over(
+    after: bytes, head: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with inbound(echo) as port:
+        answer = await exchange_bytes(port, head + b"\r\n" + after)
+    if not after:
+        assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"/v1/a:")
+    assert answer.count(b"HTTP/1.1 ") <= 1
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("after", [b"", b"\x16\x03\x01 what TLS says", b"CONNECT b:443 HTTP/1.1\r\n\r\n"])
+async def test_a_tunnel_is_refused_once(after: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async with inbound(echo) as port:
+        answer = await exchange_bytes(port, b"CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n" + after)
+        assert answer.startswith(b"HTTP/1.1 405") and answer.count(b"HTTP/1.1") == 1
+        assert b"connection: close" in answer
+        behind = await exchange_bytes(port, post(b"/v1/a", b"x") + b"CONNECT a:443 HTTP/1.1\r\n\r\n")
+        assert behind.count(b"HTTP/1.1") <= 1
+    assert not caplog.records
+
+
+STRANGER = b"x-stranger: 1\r\n"
+
+
+async def turn_away(exchange: Exchange) -> None:
+    exchange.respond(401, [], b"%s:%d" % (exchange.path.encode(), exchange.size))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"content-length: 99999\r\n",
+        b"transfer-encoding: chunked\r\n",
+        b"content-length: 3\r\nexpect: 100-continue\r\n",
+        b"content-type: multipart/form-data; boundary=x\r\ncontent-length: 3\r\n",
+    ],
+)
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+async def test_who_is_not_welcome_is_told_so_before_the_body_is_there(version: bytes, told: bytes) -> None:
+    async with inbound(turn_away) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /v1/a HTTP/%b\r\nhost: h\r\n%b%b\r\n" % (version, STRANGER, told))
+        answer = await asyncio.wait_for(reader.read(), 1)
+        assert answer.startswith(b"HTTP/1.1 401") and b"connection: close" in answer and answer.endswith(b"/v1/a:0")
+        writer.close()
+
+
+@pytest.mark.parametrize("kind", [b"application/json", b"multipart/form-data; boundary=x"])
+async def test_who_is_not_welcome_can_read_so_after_sending_everything(kind: bytes) -> None:
+    async def slowly(exchange: Exchange) -> None:
+        await asyncio.sleep(0.05)
+        await turn_away(exchange)
+
+    head = b"POST /v1/a HTTP/1.1\r\nhost: h\r\n%bcontent-type: %b\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with inbound(slowly) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head % (STRANGER, kind))
+        async with asyncio.timeout(2):
+            for _ in range(200):
+                writer.write(b"186a0\r\n" + b"a" * 100_000 + b"\r\n")
+                await writer.drain()
+            answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert int(answer.rpartition(b":")[2]) < 2_000_000, "what is sent is not held"
+
+
+async def test_who_is_not_welcome_is_told_so_in_turn() -> None:
+    async def slow_first(exchange: Exchange) -> None:
+        if exchange.path == "/v1/1":
+            await asyncio.sleep(0.05)
+            await echo(exchange)
+        else:
+            await turn_away(exchange)
+
+    second = b"POST /v1/2 HTTP/1.1\r\nhost: h\r\n%bcontent-length: 99999\r\n\r\nabc" % STRANGER
+    async with inbound(slow_first) as port:
+        answer = await exchange_bytes(port, post(b"/v1/1", b"a") + second)
+    assert answer.index(b"200") < answer.index(b"/v1/1:a") < answer.index(b"401") < answer.index(b"/v1/2:3")
+
+
+async def test_a_small_body_is_waited_for_and_its_connection_goes_on() -> None:
+    async with inbound(turn_away) as port:
+        answer = await exchange_bytes(port, post(b"/v1/a", b"hi", STRANGER), post(b"/v1/b", b"hi"), pause=0.05)
+    assert answer.index(b"/v1/a:2") < answer.index(b"/v1/b:2") and b"connection: close" not in answer
+
+
 async def test_a_client_that_waits_for_100_continue_is_told_to_go_on() -> None:
     async with inbound(echo) as port:
         head, body = post(b"/v1/a", b"hi", b"expect: 100-continue\r\n").split(b"\r\n\r\n")
