@@ -79,8 +79,9 @@ servers:  ## the programs that the tests start, Redis, Prometheus and strace, fr
 	apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing >/dev/null \
 	  || echo "Not installed:$$missing. Their tests are skipped."
 
+# Most tests wait for servers most of the time, so two run at once; those that measure have the machine to themselves.
 test: $(VENV)/.dev servers  ## run the tests; ARGS="-k name" are passed to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone" && $(BIN)/python -m pytest -m alone)
 
 lint: $(VENV)/.dev  ## formatting, lint, types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -192,6 +192,7 @@ def test_an_upload_whose_client_leaves_is_broken_off_at_the_backend(place: Place
 # -- dawdling --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_1_gb_passes_to_a_quick_reader_in_bounded_memory(place: Place) -> None:
     before, most, came = place.memory(), 0.0, 0
     with connect(place.port) as client:
@@ -210,6 +211,7 @@ def test_1_gb_passes_to_a_quick_reader_in_bounded_memory(place: Place) -> None:
     assert most - before < 40
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("model", ["huge", "endless"])
 def test_a_slow_reader_makes_the_backend_wait_instead_of_filling_memory(model: str, place: Place) -> None:
     before, sent = place.memory(), place.ports[model].sent
@@ -225,6 +227,7 @@ def test_a_slow_reader_makes_the_backend_wait_instead_of_filling_memory(model: s
         assert place.memory() - before < 20
 
 
+@pytest.mark.alone
 def test_json_of_1_gb_is_given_up_before_it_fills_the_memory(place: Place) -> None:
     answer = hear(place.port, post(chat("huge")), patience=60)
     assert answer is not None
@@ -279,6 +282,7 @@ def test_pipelined_requests_of_a_client_that_leaves_are_not_asked(place: Place) 
     assert place.ports["good"].questions == asked
 
 
+@pytest.mark.alone
 def test_ten_thousand_idle_connections_cost_little_and_hold_up_nobody(place: Place) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most < IDLE + 1000:
@@ -307,6 +311,7 @@ def test_ten_thousand_idle_connections_cost_little_and_hold_up_nobody(place: Pla
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
 
 
+@pytest.mark.alone
 def test_clients_that_read_nothing_hold_up_nobody(place: Place) -> None:
     lazy = [connect(place.port, receive=4096) for _ in range(30)]
     for client in lazy:

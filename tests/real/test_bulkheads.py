@@ -16,7 +16,7 @@ import pytest
 from tests.signalbox import Signalbox, signalbox
 from tests.upstream import Request, Upstream, upstream
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 PARALLEL, QUEUE = 4, 300
 NUMBERS = count()

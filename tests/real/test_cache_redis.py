@@ -244,6 +244,7 @@ class Load:
         return statistics.quantiles(self.times[phase], n=100)[98]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["killed", "stalled"])
 def test_redis_goes_and_comes_back_under_load_and_no_request_notices(how: str, server: Upstream) -> None:
     with (

@@ -144,6 +144,7 @@ def test_streamed_bytes_arrive_identical_and_usage_only_where_asked(
     assert server.asked[-1].json["stream_options"] == {"include_usage": True}
 
 
+@pytest.mark.alone
 def test_a_stream_paced_at_10_ms_shows_10_ms_gaps_and_no_wait_at_its_end(proxy: Signalbox, server: Upstream) -> None:
     server.pieces, server.pause = ["x"] * 40, 0.01
     try:
@@ -174,6 +175,7 @@ routes:
 """
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("rules", [RULES, LITELLM], ids=["http", "litellm"])
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_leaves_closes_the_upstream_connection_within_100_ms(rules: str, stream: bool) -> None:
@@ -209,6 +211,7 @@ def test_a_client_that_leaves_closes_the_upstream_connection_within_100_ms(rules
         assert seen[0].closed_at - left < 0.1
 
 
+@pytest.mark.alone
 def test_an_upload_streams_through_with_its_model_replaced_and_little_memory(
     proxy: Signalbox, server: Upstream
 ) -> None:

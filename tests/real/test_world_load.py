@@ -24,6 +24,7 @@ from tests.signalbox import Signalbox, signalbox
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.alone,
     pytest.mark.skipif(not (SHIPPED / DECODER).is_file(), reason="no trained yard is shipped yet"),
 ]
 
