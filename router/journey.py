@@ -45,6 +45,9 @@ log = logging.getLogger("signalbox.journey")
 DIRECTLY = Route(to=["direct"])
 """What holds for a request that names its backend, and for a route that says nothing."""
 
+TICK = 0.002
+"""Seconds: uvloop's clock and timers go by whole milliseconds."""
+
 EXPLAINED = 3.0
 """Seconds that the words of an error may take, once its status is known."""
 
@@ -311,7 +314,7 @@ class Trip:
 
     @property
     def _is_late(self) -> bool:
-        return self._deadline is not None and asyncio.get_running_loop().time() >= self._deadline
+        return self._deadline is not None and asyncio.get_running_loop().time() >= self._deadline - TICK
 
     def _pay(self, attempt: Attempt, terms: Terms, meter: Meter) -> None:
         """An answer came, or had begun to, that the client does not get: it is paid for all the same."""

@@ -57,13 +57,12 @@ def halves(model: str) -> bytes:
 
 
 @contextmanager
-def serving() -> Iterator[tuple[Signalbox, Upstream, Upstream]]:
+def serving(rules: str = RULES) -> Iterator[tuple[Signalbox, Upstream, Upstream]]:
     with (
         upstream() as first,
         upstream() as second,
-        signalbox(RULES.format(first=first.url, second=second.url)) as running,
+        signalbox(rules.format(first=first.url, second=second.url)) as running,
     ):
-        running.wait_ready()
         yield running, first, second
 
 

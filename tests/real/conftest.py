@@ -1,4 +1,4 @@
-"""A scripted server for the tests of a module."""
+"""Scripted servers: one for the tests of a module, two that are new for each."""
 
 from __future__ import annotations
 
@@ -13,3 +13,15 @@ from tests.upstream import Upstream, upstream
 def server() -> Iterator[Upstream]:
     with upstream() as running:
         yield running
+
+
+@pytest.fixture
+def first() -> Iterator[Upstream]:
+    with upstream() as server:
+        yield server
+
+
+@pytest.fixture
+def second() -> Iterator[Upstream]:
+    with upstream() as server:
+        yield server

@@ -8,13 +8,12 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from tests.real.attempted import CHAT, DONE, HE, ROLE, answers, body, metric, plays
-from tests.signalbox import Signalbox, post, signalbox
-from tests.upstream import Request, Upstream, chat_answer, chat_chunks, respond, upstream
+from tests.real.attempted import CHAT, DONE, HE, ROLE, answers, body, metric, plays, serving
+from tests.signalbox import Signalbox, post
+from tests.upstream import Request, Upstream, chat_answer, chat_chunks, respond
 
 RESPONSES, MESSAGES, SOUND = "/v1/responses", "/v1/messages", "/v1/audio/transcriptions"
 RULES = """
@@ -37,19 +36,9 @@ routes:
 """
 
 
-@contextmanager
-def serving() -> Iterator[tuple[Signalbox, Upstream, Upstream]]:
-    with (
-        upstream() as first,
-        upstream() as second,
-        signalbox(RULES.format(first=first.url, second=second.url)) as proxy,
-    ):
-        yield proxy, first, second
-
-
 @pytest.fixture
 def three() -> Iterator[tuple[Signalbox, Upstream, Upstream]]:
-    with serving() as running:
+    with serving(RULES) as running:
         yield running
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.backends.servers.shapes import LLAMA, serves
+from tests.real.attempted import CHAT, body
 from tests.signalbox import Signalbox, ask, free_port, open_stream, post, signalbox
 from tests.upstream import Request, Upstream, chat_answer, respond, upstream
 
@@ -31,23 +32,6 @@ routes:
   - {{name: alone, when: {{model: alone}}, to: first}}
   - {{name: both, to: [first, second]}}
 """
-CHAT = "/v1/chat/completions"
-
-
-def body(model: str = "auto", **fields: object) -> bytes:
-    return json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}], **fields}).encode()
-
-
-@pytest.fixture
-def first() -> Iterator[Upstream]:
-    with upstream() as server:
-        yield server
-
-
-@pytest.fixture
-def second() -> Iterator[Upstream]:
-    with upstream() as server:
-        yield server
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.real.attempted import CHAT, body
 from tests.signalbox import Signalbox, free_port, post, signalbox
-from tests.upstream import Request, Upstream, chat_chunks, respond, upstream
+from tests.upstream import Request, Upstream, chat_chunks, respond
 
 RULES = """
 version: 1
@@ -24,24 +25,6 @@ routes:
   - {{name: dead first, when: {{model: dead-first}}, to: [nobody, second]}}
   - {{name: rest, to: [first, second]}}
 """
-
-CHAT = "/v1/chat/completions"
-
-
-def body(model: str = "auto", **fields: object) -> bytes:
-    return json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}], **fields}).encode()
-
-
-@pytest.fixture
-def first() -> Iterator[Upstream]:
-    with upstream() as server:
-        yield server
-
-
-@pytest.fixture
-def second() -> Iterator[Upstream]:
-    with upstream() as server:
-        yield server
 
 
 @pytest.fixture
