@@ -20,13 +20,12 @@ _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _FINISH = re.compile(rb'"(?:finish_reason|stop_reason)"\s*:\s*"([A-Za-z_]{1,40})"')
 _ENDS = {
-    "/v1/responses": (b'"response.', re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"')),
-    "/v1/messages": (b"message_stop", re.compile(rb'"type"\s*:\s*"message_stop"')),
+    "/v1/responses": re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"').search,
+    "/v1/messages": re.compile(rb'"type"\s*:\s*"message_stop"').search,
 }
-"""By path, how the event is known that ends a stream, and a word that says whether to look. Within a text of the answer
-its quotes would have backslashes before them."""
-_DONE = (b"[DONE]", re.compile(rb"(?:\A|[\r\n])data: ?\[DONE\]"))
-"""The same of all other paths."""
+"""By path, what finds the event that ends a stream. Within a text of the answer its quotes have backslashes before
+them."""
+_DONE = re.compile(rb"(?:\A|[\r\n])data: ?\[DONE\]").search
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
 
@@ -61,13 +60,13 @@ class StreamWatch:
     """Watches one stream. With `hide_usage` a usage event without choices, which the proxy asked for and the client
     did not, is taken out; only then the bytes of an unfinished event are held until it is whole."""
 
-    __slots__ = ("_carry", "_end", "_hint", "ended", "finish_reason", "hide_usage", "usage")
+    __slots__ = ("_carry", "_ends", "ended", "finish_reason", "hide_usage", "usage")
 
     def __init__(self, hide_usage: bool = False, path: str = ""):
         """`path`: of the request, whose dialect says how such a stream ends."""
         self.hide_usage = hide_usage
         self._carry = b""
-        self._hint, self._end = _ENDS.get(path, _DONE)
+        self._ends = _ENDS.get(path, _is_done)
         self.ended = False
         """Its proper end was seen: that event, or a finish reason."""
         self.usage: dict[str, Any] | None = None
@@ -98,7 +97,7 @@ class StreamWatch:
         if b"_reason" in events and (match := _FINISH.search(events)):
             self.finish_reason = match[1].decode("ascii")
             self.ended = True
-        if self._hint in events and self._end.search(events):
+        if not self.ended and self._ends(events):
             self.ended = True
         if b'"usage"' in events and _USAGE.search(events):
             return self._find_usage(events)
@@ -130,6 +129,12 @@ class StreamWatch:
             return False
         self.usage = {**(self.usage or {}), **usage}
         return bool(chunk.get("choices") == [])
+
+
+def _is_done(events: bytes) -> bool:
+    """They end with `[DONE]`, OpenAI's end of a stream, and do not just speak of it."""
+    at = events.rfind(b"[DONE]")
+    return at >= 0 and _DONE(events, max(0, at - 8)) is not None
 
 
 def _last_boundary(data: bytes) -> int:
