@@ -82,7 +82,8 @@ class Report:
             if within[0]:
                 memory, tasks, sockets = (statistics.median(values) for values in within)
                 lines.append(f"| {minute} | {memory:.1f} | {tasks:.0f} | {sockets:.0f} |")
-        lines.append(f"| at rest | {self.rest[0]:.1f} | {self.rest[1]} (before: {self.before[1]}) | {self.rest[2]} |")
+        memory, tasks, sockets = self.rest
+        lines.append(f"| at rest, `/metrics` read | {memory:.1f} | {tasks} (before: {self.before[1]}) | {sockets} |")
         grown = "too short to tell" if self.growth is None else f"{100 * (self.growth - 1):+.1f} %"
         lines += [
             "",
