@@ -25,6 +25,7 @@ from router.backends.trial import Trial, begin
 from router.box import Box, State
 from router.cache.visit import Visit
 from router.config.schema import Route
+from router.nobody import all_failed, no_candidate
 from router.outgoing import hides_usage, model_for, prepare
 from router.refusal import Refusal, shape
 from router.relay import Beaten, Terms, error_event, relay
@@ -71,7 +72,7 @@ async def travel(
     if record.trace is not None:
         record.trace.asked(envelope.data, signals.model, signals.session, decision.private)
     if decision.backend is None:
-        raise _no_candidate(state, decision)
+        raise no_candidate(state, decision)
     if box.turnstile.limited:
         await box.turnstile.admit(decision, signals, exchange, record)
     await Trip(box, state, exchange, envelope, signals, decision, record, upload).make()
@@ -358,11 +359,11 @@ class Trip:
             try:
                 await relay(self.exchange, failure.answer, self._meter(self.record), Terms(lambda: True))
             except BackendError:  # it cannot be told where a stream has begun
-                raise self._refusal(_all_failed(self.record, failure)) from None
+                raise self._refusal(all_failed(self.record, failure)) from None
         elif failure.final or failure.context:
             raise self._refusal(Refusal(failure.status, failure.message, code=failure.code))
         else:
-            raise self._refusal(_all_failed(self.record, failure))
+            raise self._refusal(all_failed(self.record, failure))
 
     def _refusal(self, refusal: Refusal) -> Refusal:
         refusal.cut = self._cuts(refusal.status)
@@ -396,35 +397,3 @@ def _failed(record: Record, attempt: Attempt, failure: Failure) -> Failure:
     # The line of the request tells the reason. The words may be a provider's, and repeat what was asked.
     log.debug("%s failed: %s", attempt.backend, failure.reason if record.private else failure.message)
     return failure
-
-
-def _no_candidate(state: State, decision: Decision) -> Refusal:
-    """400 when trying again cannot help, 503 when it can."""
-    nowhere = not decision.route and not decision.candidates
-    # Rules made from what is on this machine lack a route only where they lack the backend for it.
-    if not state.backends or (nowhere and state.rulebook.found is not None):
-        message = "there is no backend yet: start one (llama-server, ollama serve, …), or name some in signalbox.yaml"
-        return Refusal(503, message, code="no_backend", retry_after=10)
-    if nowhere:
-        return Refusal(400, "no route of the rules matches this request", code="no_route")
-    told = "; ".join(f"{candidate.backend}: {candidate.reason}" for candidate in decision.candidates)
-    whose = "it" if decision.named else f'any backend of route "{decision.route}"'
-    message = f"this request cannot go to {whose}: {told}"
-    gates = {candidate.gate for candidate in decision.candidates}
-    if gates == {"key"}:
-        return Refusal(403, message, code="key_not_allowed")
-    if "health" in gates:
-        return Refusal(503, message, code="no_backend", retry_after=5)
-    if "budget" in gates:  # with another status some clients would come again and again
-        return Refusal(400, message, code="insufficient_quota")
-    return Refusal(400, message, code="context_length_exceeded" if gates == {"context"} else "no_backend")
-
-
-def _all_failed(record: Record, last: Failure) -> Refusal:
-    """503, but for a rate limit of the only one that was asked."""
-    told = "; ".join(f"{attempt.backend}: {attempt.message}" for attempt in record.attempts)
-    waits = [attempt.retry_after for attempt in record.attempts if attempt.retry_after is not None]
-    status = 429 if last.status == 429 and len(record.attempts) == 1 else 503
-    return Refusal(
-        status, f"no backend could answer: {told}", code="backends_failed", retry_after=min(waits, default=5)
-    )

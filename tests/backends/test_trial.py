@@ -129,8 +129,8 @@ def test_without_a_circuit_nothing_is_ever_held_back() -> None:
         begun.over("connect", "", None, came=False)
 
 
-@pytest.mark.anyio
-async def test_the_one_that_tries_closes_it_with_its_first_piece_and_not_at_its_end() -> None:
+def half_open() -> tuple[Circuit, Trial]:
+    """A circuit that has failed, and the one attempt that tries it."""
     circuit = Circuit(Facts("b", "http"), ONCE, clock=lambda: now)
     now = 0.0
     begun = begin(circuit, last=False)
@@ -139,6 +139,12 @@ async def test_the_one_that_tries_closes_it_with_its_first_piece_and_not_at_its_
     now = 10.0
     probe = begin(circuit, last=False)
     assert probe is not None
+    return circuit, probe
+
+
+@pytest.mark.anyio
+async def test_the_one_that_tries_closes_it_with_its_first_piece_and_not_at_its_end() -> None:
+    circuit, probe = half_open()
     watched, came = probe.watched(Plain(b"piece", 200)), []
 
     def sink(data: bytes) -> None:
@@ -153,14 +159,7 @@ async def test_the_one_that_tries_closes_it_with_its_first_piece_and_not_at_its_
 
 @pytest.mark.anyio
 async def test_an_answer_that_the_backend_did_not_give_closes_nothing() -> None:
-    circuit = Circuit(Facts("b", "http"), ONCE, clock=lambda: now)
-    now = 0.0
-    begun = begin(circuit, last=False)
-    assert begun is not None
-    begun.over("timeout", "", None, came=False)
-    now = 10.0
-    probe = begin(circuit, last=False)
-    assert probe is not None
+    circuit, probe = half_open()
     joined = probe.watched(Plain(b"piece", 200), lambda: False)
     await joined.pipe(lambda data: None)
     probe.over(None, "", joined, came=False)
