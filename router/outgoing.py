@@ -7,8 +7,11 @@ from typing import Any
 from router.backends.contract import Backend, Call
 from router.box import State
 from router.cache.wish import FIELD, without_wish
+from router.config.facts import CHAT
+from router.dialects.chat.request import chat_body
+from router.dialects.contract import Dialect
 from router.request.credentials import CREDENTIALS, without_keys
-from router.request.edit import REMOVE, edit
+from router.request.edit import REMOVE, dump, edit
 from router.request.envelope import Envelope
 from router.request.images import without_images
 from router.request.signals import Signals
@@ -44,9 +47,18 @@ METERED = frozenset({"/v1/chat/completions", "/v1/completions"})
 
 
 def prepare(
-    state: State, envelope: Envelope, signals: Signals, decision: Decision, backend: Backend, upload: Upload | None
+    state: State,
+    envelope: Envelope,
+    signals: Signals,
+    decision: Decision,
+    backend: Backend,
+    upload: Upload | None,
+    dialect: Dialect | None = None,
 ) -> Call:
-    """What is sent to this backend: the client's bytes, but for the model's name and what the route sets."""
+    """What is sent to this backend: the client's bytes, but for the model's name and what the route sets; with a
+    `dialect`, the request read, what it says as a chat completion."""
+    if dialect is not None:
+        return _translated(state, envelope, signals, decision, backend, chat_body(dialect.prompt))
     call = Call(
         envelope.path,
         envelope.body,
@@ -58,10 +70,18 @@ def prepare(
     )
     if upload is not None:
         call.body, call.length = upload.toward(model_for(state, signals, backend))
-    elif envelope.data and (changes := _changes(state, envelope, signals, decision, backend)):
+    elif envelope.data and (changes := _changes(state, envelope.path, envelope.data, signals, decision, backend)):
         call.body = edit(envelope.body, envelope.data, changes)
         call.data = {name: value for name, value in {**envelope.data, **changes}.items() if value is not REMOVE}
     return call
+
+
+def _translated(
+    state: State, envelope: Envelope, signals: Signals, decision: Decision, backend: Backend, data: dict[str, Any]
+) -> Call:
+    changes = _changes(state, CHAT, data, signals, decision, backend)
+    data = {name: value for name, value in {**data, **changes}.items() if value is not REMOVE}
+    return Call(CHAT, dump(data), data, passed_on(envelope), signals.stream)
 
 
 def passed_on(envelope: Envelope) -> RawHeaders:
@@ -80,14 +100,14 @@ def _last_word(value: bytes) -> bytes:
 
 
 def _changes(
-    state: State, envelope: Envelope, signals: Signals, decision: Decision, backend: Backend
+    state: State, path: str, data: dict[str, Any], signals: Signals, decision: Decision, backend: Backend
 ) -> dict[str, Any]:
     """The top-level fields of the body that differ for this backend."""
-    data, facts, settings = envelope.data, backend.facts, decision.settings
+    facts, settings = backend.facts, decision.settings
     changes: dict[str, Any] = dict(settings.set) if settings is not None and settings.set else {}
     if (model := model_for(state, signals, backend)) is not None and data.get("model") != model:
         changes["model"] = model
-    if hides_usage(envelope, signals) and backend.asks_usage:
+    if hides_usage(path, data, signals) and backend.asks_usage:
         options = data.get("stream_options")
         changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
     if FIELD in data:
@@ -109,9 +129,9 @@ def model_for(state: State, signals: Signals, backend: Backend) -> str | None:
     return facts.models[0] if facts.models and signals.model in state.own_names else None
 
 
-def hides_usage(envelope: Envelope, signals: Signals) -> bool:
+def hides_usage(path: str, data: dict[str, Any], signals: Signals) -> bool:
     """True for a stream whose usage the proxy asks for and the client did not."""
-    if not signals.stream or envelope.path not in METERED:
+    if not signals.stream or path not in METERED:
         return False
-    options = envelope.data.get("stream_options")
+    options = data.get("stream_options")
     return not (isinstance(options, dict) and options.get("include_usage") is True)

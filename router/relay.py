@@ -7,25 +7,23 @@ take its place unseen.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
-import orjson
-
 from router.accounts.bills import Meter
 from router.attempts.opening import Opening
 from router.backends.contract import Answer, BackendError
-from router.cache.forms import as_stream
+from router.dialects.bridge import Telling, in_its_words
+from router.respond import as_error, respond
 from router.telemetry.record import Record
 from router.wire.exchange import Exchange
 from router.wire.sse import StreamWatch
 from router.wire.usage import usage_in, usage_of
 
-__all__ = ["Beaten", "Terms", "error_event", "relay", "respond"]
+__all__ = ["Beaten", "Terms", "relay"]
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -40,9 +38,6 @@ NOT_PASSED_BACK = frozenset(
 KEPT = 256 * 1024
 """Bytes of a stream that are kept, by reference, until its usage has come; of a longer one the rest is extrapolated."""
 
-NAMED = ("/v1/responses", "/v1/messages")
-"""Paths whose events have names."""
-
 
 class Beaten(Exception):
     """Another candidate's answer has come first: this one is not wanted."""
@@ -54,12 +49,16 @@ class Terms:
 
     claim: Callable[[], bool]
     """Asked once, when the answer counts. False: another was quicker."""
+    path: str
+    """Whose dialect the backend answers in."""
     opening: Opening | None = None
     """None: it counts from its first byte."""
     first_content: float | None = None
     """Seconds within which the first content must come."""
     hide_usage: bool = False
     """The proxy asked for the usage of the stream, and the client did not."""
+    telling: Telling | None = None
+    """Tells the answer in the client's dialect, where that is another."""
     open: bool = False
     """The answer counts, and some of it may have gone out: nothing is repeated from here."""
     usage: dict[str, Any] | None = None
@@ -76,7 +75,6 @@ class Terms:
 
 async def relay(exchange: Exchange, answer: Answer, meter: Meter, terms: Terms) -> None:
     """Send the answer on. Raises BackendError when it does not count or breaks off; `terms.open` tells which."""
-    record = meter.record
     kind = b""
     encoded = False
     headers = []
@@ -91,12 +89,24 @@ async def relay(exchange: Exchange, answer: Answer, meter: Meter, terms: Terms) 
     if encoded and exchange.commented:
         raise BackendError("malformed", "its answer came compressed, and a stream has begun that is not")
     stream = kind.startswith(b"text/event-stream")
+    if terms.telling is not None and answer.status < 400:
+        headers = _translatable(terms.telling, headers, stream, encoded)
     checked = None if encoded or answer.status != 200 else terms.opening
     if kind.startswith(b"application/json") or answer.status >= 400 or (checked is not None and not stream):
         await _relay_whole(exchange, answer, headers, kind, meter, terms, checked, encoded)
         return
-    watch = StreamWatch(terms.hide_usage, record.path) if stream and not encoded else None
+    watch = StreamWatch(terms.hide_usage, terms.path) if stream and not encoded else None
     await _relay_stream(exchange, answer, headers, meter, terms, watch, checked if stream else None)
+
+
+def _translatable(telling: Telling, headers: RawHeaders, stream: bool, encoded: bool) -> RawHeaders:
+    """The headers of an answer that is translated. Raises BackendError for one that cannot be."""
+    if encoded:
+        raise BackendError("malformed", "its answer came compressed, though that was not asked for")
+    if stream and not telling.streams:
+        raise BackendError("malformed", "its answer is a stream, though none was asked for")
+    kind = b"text/event-stream; charset=utf-8" if telling.streams else b"application/json"
+    return [(b"content-type", kind), *(header for header in headers if header[0] != b"content-type")]
 
 
 async def _relay_whole(
@@ -113,6 +123,7 @@ async def _relay_whole(
     body = await answer.read()
     try:
         parsed = await opening.plain(body, kind) if opening is not None else None
+        told = terms.telling.whole(body) if terms.telling is not None and answer.status < 400 else body
         terms.take()
     except (BackendError, Beaten):
         terms.usage, terms.heard = usage_of(body)[0], (body, 1.0)
@@ -127,9 +138,16 @@ async def _relay_whole(
     elif answer.status >= 400 and not encoded and not (kind.startswith(b"application/json") and body):
         headers = [header for header in headers if header[0] != b"content-type"]
         headers.append((b"content-type", b"application/json"))
-        body = _as_error(answer.status, body, record.backend)
+        told = as_error(answer.status, body, record.backend)
+    if answer.status >= 400 and not encoded:
+        told = in_its_words(record.path, answer.status, told)
     _trace(headers, record)
-    respond(exchange, answer.status, headers, body, record.path, terms.hide_usage)
+    if terms.telling is not None and terms.telling.streams and exchange.commented and answer.status < 400:
+        exchange.commented = False
+        exchange.write(told)
+        exchange.finish()
+    else:
+        respond(exchange, answer.status, headers, told, record.path, terms.hide_usage)
 
 
 async def _relay_stream(
@@ -159,41 +177,6 @@ async def _relay_stream(
             record.usage, record.finish_reason = watch.usage, watch.finish_reason
             meter.told()
             meter.heard(*stream.heard())
-
-
-def respond(
-    exchange: Exchange, status: int, headers: RawHeaders, body: bytes, path: str, hide_usage: bool = False
-) -> None:
-    """Answer whole. Where a stream has begun with comments, the answer is told in its form: an error as an event, since
-    its status can no longer be."""
-    if not exchange.commented:
-        exchange.respond(status, headers, body)
-        return
-    exchange.commented = False
-    if status == 200:
-        watch = StreamWatch(hide_usage)
-        events = as_stream(body) or b"data: %b\n\n" % _on_one_line(body)
-        exchange.write(watch.feed(events) + watch.close())
-    else:
-        exchange.write(error_event(path, body))
-    exchange.finish()
-
-
-def error_event(path: str, body: bytes) -> bytes:
-    """An error object as an event of the path's dialect."""
-    if path == "/v1/responses":  # whose clients go by the type, and OpenAI's own by `error`
-        with contextlib.suppress(ValueError, TypeError, KeyError):
-            told = orjson.loads(body)
-            error = told["error"]
-            said = {name: error.get(name) for name in ("code", "message", "param")}
-            body = orjson.dumps({"type": "error", **said, **told})
-    named = b"event: error\n" if path in NAMED else b""
-    return b"%bdata: %b\n\n" % (named, _on_one_line(body))
-
-
-def _on_one_line(body: bytes) -> bytes:
-    """JSON without line ends, which may stand between its parts only."""
-    return b" ".join(body.splitlines())
 
 
 class _Stream:
@@ -289,6 +272,8 @@ class _Stream:
             self._open(b"")
         if self._opening is not None and self._watch is not None and not self._watch.ended:
             raise BackendError("broken", "the stream ended without its proper end")
+        if terms.telling is not None and (last := terms.telling.end()):
+            self._write(last)
         if self._exchange.started and not self._exchange.commented:
             self._exchange.finish()
         else:
@@ -309,9 +294,16 @@ class _Stream:
             self._send(data)
 
     def _send(self, data: bytes) -> None:
-        exchange = self._exchange
         if self._trace is not None:
             self._trace.heard(data)
+        telling = self._terms.telling
+        if telling is None:
+            self._write(data)
+        elif told := telling.feed(data):
+            self._write(told)
+
+    def _write(self, data: bytes) -> None:
+        exchange = self._exchange
         if not exchange.started:
             self._record.first = perf_counter()
             _trace(self._headers, self._record)
@@ -360,10 +352,3 @@ def _length(answer: Answer) -> int | None:
         if name == b"content-length" and value.isdigit():
             return int(value)
     return None
-
-
-def _as_error(status: int, body: bytes, backend: str) -> bytes:
-    """An error page in words, put into OpenAI's shape so that clients can show it."""
-    text = body[:1000].decode("utf-8", "replace").strip() or "no explanation"
-    error = {"message": f"{backend} answered {status}: {text}", "type": "upstream_error", "param": None, "code": status}
-    return orjson.dumps({"error": error})

@@ -18,11 +18,11 @@ from router.box import Box
 from router.config.grant import Grant
 from router.journey import travel
 from router.refusal import Refusal, shape
-from router.relay import respond
 from router.request.edit import parse
 from router.request.envelope import Envelope, Headers
 from router.request.multipart import fields
 from router.request.upload import Upload
+from router.respond import respond
 from router.telemetry.record import Record
 from router.wire.exchange import Exchange
 from router.wire.outbox import Outbox

@@ -68,9 +68,8 @@ class HttpBackend(Backend):
         self._keyless_names, self._keyless = _head_of(keyless)
         secrets = [reveal(value) for header, value in spec.headers.items() if sounds_secret(header)]
         self._scrubber = Scrubber([reveal(spec.api_key), *secrets])
-        said = {option for option in ("accepts", "tools") if option in spec.model_fields_set}
-        if spec.accepts is None:
-            said.discard("accepts")
+        said = {option for option in ("accepts", "tools", "dialects") if option in spec.model_fields_set}
+        said -= {option for option in ("accepts", "dialects") if getattr(spec, option) is None}
         # A cloud that does not say which program it runs is not asked for the pages of small servers.
         self.prober = Prober(facts, self, self._base, said, self._has_slots, strange=url.scheme == "http")
 

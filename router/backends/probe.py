@@ -53,9 +53,9 @@ class Prober:
         slots: Callable[[int | None], None] = lambda slots: None,
         strange: bool = True,
     ):
-        """`base` is the path of its API, `said` what the YAML says: `context`, `accepts`, `tools`. `slots` is told how
-        many requests the server works on at once. `strange`: a server that does not say which program it is may be
-        tried with the pages of those that are known."""
+        """`base` is the path of its API, `said` what the YAML says: `context`, `accepts`, `tools`, `dialects`. `slots`
+        is told how many requests the server works on at once. `strange`: a server that does not say which program it
+        is may be tried with the pages of those that are known."""
         self.facts = facts
         self.used = 0.0
         """When a request last went there, or would have; on the loop's clock."""
@@ -201,7 +201,8 @@ class Prober:
             self._learn(told)
 
     async def _interview(self) -> Told:
-        return await interview(self._server, self._base, self.facts.model, self._strange and self._fresh)
+        strange = self._strange and self._fresh
+        return await interview(self._server, self._base, self.facts.model, strange, self._fresh)
 
     def _lists_others(self, names: tuple[str, ...]) -> bool:
         """What it has said may be of a model that is not there any more, or not the only one. Of a model that is named
@@ -227,6 +228,7 @@ class Prober:
         if self._fresh:
             facts.context, facts.accepts, facts.tools, facts.endpoints = self._before
             facts.trained = facts.loaded = facts.server = facts.slots = None
+            facts.plain_dialects = frozenset()
             self._fresh = told.fault is not None
         facts.models = told.models or ()
         if told.here in facts.models:  # first, so that `auto` is sent there and not to one that would have to be loaded
@@ -235,6 +237,8 @@ class Prober:
         facts.trained = told.trained or facts.trained
         facts.loaded = told.loaded
         facts.endpoints = told.endpoints or facts.endpoints
+        if "dialects" not in said and told.dialects is not None:
+            facts.plain_dialects = told.dialects
         if "context" not in said:
             # Of a model that is out of memory for now it is the context that it had: it comes back with the same.
             facts.context = told.context or facts.context

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 Modality = Literal["text", "image", "audio", "file"]
+Dialect = Literal["responses", "messages"]
 
 
 class Timeouts(_Strict):
@@ -125,6 +126,11 @@ class HttpBackend(_Backend):
     headers: dict[str, Secret] = Field(default_factory=dict, description="added to each request", repr=False)
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts(), description="how long it may take")
     verify: bool | str = Field(True, description="check the TLS certificate; a path names the authority to trust")
+    dialects: list[Dialect] | None = Field(
+        None,
+        description="what it speaks beside chat completions, and is sent as it comes; [] for nothing: Responses and "
+        "Messages are translated; default: known of OpenAI and Anthropic, asked of servers that are recognised",
+    )
     stream_usage: bool = Field(
         True, description="ask for the usage of streams; false for servers that refuse `stream_options`"
     )

@@ -11,9 +11,12 @@ from typing import Protocol
 
 from router.telemetry.load import Load
 
-__all__ = ["MODALITIES", "Facts", "Shut"]
+__all__ = ["CHAT", "MODALITIES", "TRANSLATED", "Facts", "Shut"]
 
 MODALITIES = ("text", "image", "audio", "file")
+CHAT = "/v1/chat/completions"
+TRANSLATED = frozenset({"/v1/responses", "/v1/messages", "/v1/messages/count_tokens"})
+"""Paths that whoever serves CHAT can be asked for as well."""
 
 
 class Shut(Protocol):
@@ -47,6 +50,11 @@ class Facts:
     """Asking it costs nothing but electricity; what has no known price is not free."""
     endpoints: frozenset[str] | None = None
     """Canonical paths it can serve (`/v1/chat/completions`); None: any."""
+    dialects: frozenset[str] = frozenset()
+    """Paths of dialects beside chat completions (`/v1/messages`, `/v1/responses`) whose requests it takes as they are;
+    those of the others are translated for it."""
+    plain_dialects: frozenset[str] = frozenset()
+    """The same, of a server that was asked: it answers there, but need not know all that clients send."""
     up: bool | None = None
     """None: not asked yet."""
     fault: str | None = None
@@ -69,3 +77,8 @@ class Facts:
     """How busy and how fast it is, of one that runs; None where none does, as in `signalbox check`."""
     notes: tuple[str, ...] = field(default=())
     """Remarks for `check` and the banner, such as a deprecation date."""
+
+    def serves(self, path: str) -> bool:
+        """Whether a request on this path can be answered there, be it translated."""
+        endpoints = self.endpoints
+        return endpoints is None or path in endpoints or (path in TRANSLATED and CHAT in endpoints)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from router.config import catalogue
 from router.config.backend import Backend, GgufBackend, HttpBackend, LitellmBackend, WorldBackend
 from router.config.facts import Facts
+from router.config.provider import server_of
 
 __all__ = ["YARD", "all_facts", "facts", "is_free", "is_loopback", "is_loopback_host", "is_private"]
 
@@ -25,6 +26,10 @@ _BY_MODE = {
 }
 
 
+_DIALECTS = {"api.openai.com": frozenset({"/v1/responses"}), "api.anthropic.com": frozenset({"/v1/messages"})}
+"""What clouds speak beside chat completions, by their host."""
+
+
 def all_facts(backends: dict[str, Backend]) -> dict[str, Facts]:
     """`facts` for each backend of a rules file, by name."""
     return {name: facts(name, spec) for name, spec in backends.items()}
@@ -35,6 +40,8 @@ def facts(name: str, spec: Backend) -> Facts:
     if isinstance(spec, LitellmBackend):
         return _of_litellm(name, spec)
     known = _said(name, spec)
+    if isinstance(spec, HttpBackend):
+        known.dialects = _dialects(spec)
     if isinstance(spec, GgufBackend):
         known.context = spec.context or spec.n_ctx or None
         known.endpoints = _EMBEDDINGS if spec.embeddings else _CHAT
@@ -61,6 +68,12 @@ def _said(name: str, spec: Backend) -> Facts:
         free=is_free(spec),
         model=None if isinstance(spec, GgufBackend | WorldBackend) else spec.model,
     )
+
+
+def _dialects(spec: HttpBackend) -> frozenset[str]:
+    if spec.dialects is not None:
+        return frozenset(f"/v1/{dialect}" for dialect in spec.dialects)
+    return _DIALECTS.get(server_of(spec)[0], frozenset())
 
 
 def _of_litellm(name: str, spec: LitellmBackend) -> Facts:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import orjson
 
-__all__ = ["REMOVE", "edit", "parse"]
+__all__ = ["REMOVE", "dump", "edit", "parse"]
 
 REMOVE: Final = object()
 """As a value in `changes`: take the field out."""
@@ -98,7 +98,8 @@ def _replace_only(body: bytes, key: str, value: Any) -> bytes | None:
     return None if start < 0 else _replace_at(body, start, value)
 
 
-def _dump(value: Any) -> bytes:
+def dump(value: Any) -> bytes:
+    """As JSON; what orjson refuses (lone surrogates, deep nesting, large integers) as the standard library has it."""
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
@@ -107,7 +108,7 @@ def _dump(value: Any) -> bytes:
 
 def _insert(body: bytes, fields: dict[str, Any], into_empty: bool) -> bytes:
     at = body.index(b"{") + 1
-    members = b",".join(_dump(key) + b":" + _dump(value) for key, value in fields.items())
+    members = b",".join(dump(key) + b":" + dump(value) for key, value in fields.items())
     return body[:at] + members + (b"" if into_empty else b",") + body[at:]
 
 
@@ -142,7 +143,7 @@ def _replace_at(body: bytes, start: int, value: Any) -> bytes | None:
         return None
     else:
         end = _end_of_scalar(body, begin)
-    return body[:begin] + _dump(value) + body[end:]
+    return body[:begin] + dump(value) + body[end:]
 
 
 def _end_of_scalar(body: bytes, begin: int) -> int:
@@ -191,7 +192,7 @@ def _edit_everywhere(body: bytes, changes: dict[str, Any]) -> bytes:
             out += body[done:start]
             done = _drop_comma(flat, value_end, out)
         else:
-            out += body[done : colon.end()] + _dump(changes[key])
+            out += body[done : colon.end()] + dump(changes[key])
             done = value_end
         scanned = value_end
     return bytes(out + body[done:])

@@ -134,7 +134,7 @@ def _by_key(grant: Grant, settings: Route | None, facts: Facts) -> Rejection | N
 def _rejection(signals: Signals, facts: Facts, settings: Route | None, private: bool, media: bool) -> Rejection | None:
     """By every gate but health. `media`: the request holds images, audio or files."""
     path = signals.path
-    if facts.endpoints is not None and path not in facts.endpoints:
+    if facts.endpoints is not None and not facts.serves(path):
         return "endpoint", f"does not serve {path}, only {', '.join(sorted(facts.endpoints))}"
     if path in CONVERSATIONS:
         if media or "text" not in facts.accepts:

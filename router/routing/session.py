@@ -16,7 +16,7 @@ from router.request.signals import Signals
 from router.routing.decision import Candidate, Decision
 from router.routing.gates import judge, unhealthy
 
-__all__ = ["Sessions", "prefer"]
+__all__ = ["Sessions", "name_of", "prefer"]
 
 CAPACITY = 10_000
 TIME_TO_LIVE = 3600.0
@@ -58,6 +58,11 @@ class Sessions:
         self._served.move_to_end(session)
         if len(self._served) > self._capacity:
             self._served.popitem(last=False)
+
+
+def name_of(signals: Signals) -> str:
+    """Of one client: two of them may give their sessions the same name."""
+    return f"{signals.key}/{signals.session}"
 
 
 def prefer(decision: Decision, backend: str, signals: Signals, facts: Mapping[str, Facts]) -> Decision:

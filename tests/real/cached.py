@@ -13,9 +13,9 @@ CHAT = "/v1/chat/completions"
 RULES = """
 version: 1
 backends:
-  first: {{url: "{first}", model: one}}
-  second: {{url: "{second}", model: two}}
-  vouched: {{url: "{second}", model: three, private: true}}
+  first: {{url: "{first}", model: one, dialects: [responses, messages]}}
+  second: {{url: "{second}", model: two, dialects: [responses, messages]}}
+  vouched: {{url: "{second}", model: three, dialects: [responses, messages], private: true}}
   nobody: {{url: "http://127.0.0.1:{nobody}/v1"}}
 routes:
   - {{name: none, when: {{model: none}}, to: first}}

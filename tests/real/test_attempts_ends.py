@@ -19,10 +19,15 @@ RESPONSES, MESSAGES, SOUND = "/v1/responses", "/v1/messages", "/v1/audio/transcr
 RULES = """
 version: 1
 backends:
-  first: {{url: "{first}", model: one, price: {{input: 1000000, output: 1000000}}, circuit: {{failures: 3}}}}
+  first:
+    url: "{first}"
+    model: one
+    dialects: [responses, messages]
+    price: {{input: 1000000, output: 1000000}}
+    circuit: {{failures: 3}}
   powered: {{url: "{first}", model: one, power: {{watts: 1000000000, per_kwh: 1}}, circuit: false}}
   theirs: {{url: "{first}", model: one, pass_key: true}}
-  second: {{url: "{second}", model: two, circuit: false}}
+  second: {{url: "{second}", model: two, dialects: [responses, messages], circuit: false}}
 routes:
   - {{name: theirs, when: {{model: theirs-first}}, to: [theirs, second]}}
   - {{name: hurry, when: {{model: hurry}}, to: [first, second], timeout: 300ms}}

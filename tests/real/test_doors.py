@@ -18,7 +18,7 @@ RULES = """
 version: 1
 strict_models: true
 backends:
-  here: {{url: "{url}", model: m, context: 8192, accepts: [text, image]}}
+  here: {{url: "{url}", model: m, dialects: [responses, messages], context: 8192, accepts: [text, image]}}
 aliases: {{gpt-4o: auto, fast: here}}
 routes:
   - {{name: embeddings, when: {{task: embed}}, to: here}}

@@ -37,9 +37,9 @@ HIDDEN, SHOWN = "PlatypusBurrow", "WombatHighway"
 RULES = """
 version: 1
 backends:
-  vault: {{url: "{vault}", model: v, accepts: [text, image, audio, file]}}
-  cloud: {{url: "{cloud}", model: c, accepts: [text, image, audio, file]}}
-  embedder: {{url: "{embedder}", model: e}}
+  vault: {{url: "{vault}", model: v, dialects: [responses, messages], accepts: [text, image, audio, file]}}
+  cloud: {{url: "{cloud}", model: c, dialects: [responses, messages], accepts: [text, image, audio, file]}}
+  embedder: {{url: "{embedder}", model: e, dialects: [responses, messages]}}
 keys:
   hermit: {{key: "${{HERMIT}}", private: true}}
 routes:

@@ -24,16 +24,18 @@ guard: false
 backends:
   echo:
     url: "{echo}"
+    dialects: [responses, messages]
     circuit: false
     model: m
     api_key: {upstream}
     headers: {{x-gateway-token: {header}, x-tenant: production}}
-  spare: {{url: "{spare}", model: m}}
+  spare: {{url: "{spare}", dialects: [responses, messages], model: m}}
   schemes:
     url: "{echo}"
+    dialects: [responses, messages]
     circuit: false
     headers: {{Authorization: "Bearer {upstream}", Helicone-Auth: "Bearer {header}"}}
-  open: {{url: "{spare}", model: m, api_key: {upstream}, pass_key: true}}
+  open: {{url: "{spare}", dialects: [responses, messages], model: m, api_key: {upstream}, pass_key: true}}
 keys:
   mine: ${{MINE}}
   both: {{key: "${{BOTH}}", pass_key: true}}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from router.backends.servers import llama_cpp, lm_studio, ollama, vllm
+from router.backends.servers.dialects import spoken
 from router.backends.servers.openai import entries, said_in_list
 from router.backends.servers.told import Server, Told, parsed
 from router.wire.client import WireError
@@ -19,11 +20,14 @@ __all__ = ["NOT_NOW", "interview"]
 NOT_NOW = (502, 503, 504)
 """Statuses by which a server, or the gateway before it, says that it cannot serve: llama.cpp while it loads. A 404 or
 501 comes from one that has no list of models."""
+MANY_TONGUED = frozenset({"llama.cpp", "ollama", "vllm", "lm-studio"})
+"""Programs whose newer versions speak more than chat completions."""
 
 
-async def interview(server: Server, base: bytes, model: str | None, strange: bool) -> Told:
+async def interview(server: Server, base: bytes, model: str | None, strange: bool, fresh: bool = True) -> Told:
     """What it says of itself. `base` is the path of its API, `model` the name that is sent to it; `strange`: try the
-    pages of programs that it does not say it is. Raises WireError when not even the list is answered."""
+    pages of programs that it does not say it is; `fresh`: ask too what does not change while it runs. Raises WireError
+    when not even the list is answered."""
     status, body = await server.fetch(base + b"/models")
     if status in NOT_NOW:
         return Told(
@@ -36,9 +40,13 @@ async def interview(server: Server, base: bytes, model: str | None, strange: boo
     said = said_in_list(listed, model)
     root = base.removesuffix(b"/v1") if base.endswith(b"/v1") else b""
     try:
-        return (await _more(server, root, listed, model, said.server, strange)).over(said)
+        said = (await _more(server, root, listed, model, said.server, strange)).over(said)
+        asleep = said.server == "llama.cpp" and said.loaded is False  # a question would wake it
+        if fresh and said.server in MANY_TONGUED and said.fault is None and not asleep:
+            said = Told(dialects=await spoken(server, base)).over(said)
     except WireError:
-        return said
+        pass
+    return said
 
 
 async def _more(

@@ -41,6 +41,8 @@ class Told:
     tools: bool | None = None
     endpoints: frozenset[str] | None = None
     loaded: bool | None = None
+    dialects: frozenset[str] | None = None
+    """Paths of dialects beside chat completions on which it answers."""
     fault: str | None = None
     """Why it cannot serve now, though it answers."""
     refused: bool | None = None

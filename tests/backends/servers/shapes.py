@@ -196,7 +196,9 @@ def serves(pages: Mapping[str, Any]) -> Play:
         page = pages.get(request.target, ...)
         if request.target == "/api/show" and isinstance(page, dict):
             page = page.get(request.json["model"], page.get(request.json["model"].removesuffix(":latest"), ...))
-        if isinstance(page, int):
+        if isinstance(page, tuple):
+            respond(writer, *page)
+        elif isinstance(page, int):
             respond(writer, page, LOADING if page == 503 else {})
         elif page is not ...:
             respond(writer, 200, page)

@@ -33,6 +33,8 @@ pytestmark = pytest.mark.anyio
 
 TEXT, IMAGES = frozenset({"text"}), frozenset({"text", "image"})
 EMBEDDINGS = frozenset({"/v1/embeddings"})
+ITS_DIALECTS = ["/v1/responses", "/v1/messages"]
+"""What a server that is recognised is asked at last."""
 
 
 @pytest.fixture
@@ -157,7 +159,7 @@ async def test_a_vllm_whose_engine_has_died_is_down_though_its_list_is_there() -
 async def test_slots_are_asked_only_where_props_are_not_told() -> None:
     with upstream(serves(LLAMA)) as server:
         await asked(server, "coder")
-        assert [request.target for request in server.requests] == ["/v1/models", "/health", "/props"]
+        assert [request.target for request in server.requests] == ["/v1/models", "/health", "/props", *ITS_DIALECTS]
     hidden = {page: answer for page, answer in LLAMA.items() if page != "/props"}
     with upstream(serves(hidden)) as server:
         of = (await asked(server, "coder")).facts
@@ -168,7 +170,36 @@ async def test_slots_are_asked_only_where_props_are_not_told() -> None:
 async def test_no_question_makes_a_router_load_a_model(model: str | None) -> None:
     with upstream(serves(ROUTER)) as server:
         await asked(server, model)
-        assert [request.target for request in server.requests] == ["/v1/models"]
+        first, *others = server.requests
+        assert first.target == "/v1/models"
+        assert all((other.target, other.body) in [(path, b"{}") for path in ITS_DIALECTS] for other in others)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_server_that_complains_of_an_empty_request_speaks_its_dialect(status: int) -> None:
+    complains = serves({**VLLM, "/v1/messages": (status, {"error": {"message": "no messages"}})})
+    with upstream(complains) as server:
+        of = (await asked(server, None)).facts
+        assert (of.plain_dialects, of.dialects) == ({"/v1/messages"}, frozenset())
+        (sent,) = [request for request in server.requests if request.target == "/v1/messages"]
+        assert sent.body == b"{}"
+
+
+async def test_a_server_that_answers_anything_does_not_speak_every_dialect() -> None:
+    pages = {**LM_STUDIO_V1, "/v1/messages": {"error": "Unexpected endpoint or method. (POST /v1/messages)"}}
+    assert (await learned(pages, None)).plain_dialects == frozenset()
+
+
+async def test_what_the_rules_say_of_dialects_stands_above_what_a_server_answers() -> None:
+    pages = {**VLLM, "/v1/messages": (400, {"error": {"message": "no messages"}})}
+    of = await learned(pages, None, dialects=["responses"])
+    assert (of.dialects, of.plain_dialects) == ({"/v1/responses"}, frozenset())
+
+
+async def test_a_sleeping_llama_cpp_is_not_woken_to_be_asked_for_its_dialects() -> None:
+    with upstream(serves({**LLAMA, "/props": {**LLAMA["/props"], "is_sleeping": True}})) as server:
+        await asked(server, "coder")
+        assert not {request.target for request in server.requests} & set(ITS_DIALECTS)
 
 
 async def test_a_model_that_sleeps_is_not_loaded_and_not_down() -> None:
