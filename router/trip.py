@@ -18,8 +18,9 @@ from router.backends.trial import Trial, begin
 from router.box import Box, State
 from router.cache.visit import Visit
 from router.config.schema import Route
-from router.dialects.bridge import DIALECTS, Telling, is_translated, opened
+from router.dialects.bridge import Telling, opened
 from router.dialects.contract import Dialect
+from router.dialects.native import is_translated
 from router.nobody import all_failed
 from router.outgoing import hides_usage, model_for, prepare
 from router.refusal import Refusal, shape
@@ -211,7 +212,7 @@ class Trip:
     def _needed(self, backend: Backend) -> Dialect | None:
         """The request read, where this backend does not speak its dialect. Raises Refusal."""
         envelope = self.envelope
-        if envelope.path not in DIALECTS or not is_translated(envelope.path, envelope.data, backend.facts):
+        if not is_translated(envelope.path, envelope.data, backend.facts):
             return None
         if self._dialect is None:
             self._dialect = opened(envelope.path, envelope.data)

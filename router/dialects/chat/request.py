@@ -131,7 +131,7 @@ def _result(result: ToolResult) -> str:
     text = "\n".join(part.text for part in result.parts if isinstance(part, Text))
     if result.failed and not text.lower().startswith("error"):
         return f"Error: {text}" if text else "Error"
-    if not text and result.parts:
+    if not text and any(not isinstance(part, Text) for part in result.parts):
         return "(attached below)"
     return text
 
