@@ -19,6 +19,8 @@ __all__ = [
     "Cache",
     "Case",
     "Expect",
+    "Responses",
+    "ResponsesStore",
     "Route",
     "Rules",
     "Similar",
@@ -159,6 +161,24 @@ class Case(_Strict):
     expect: Expect = Field(description="what must come of it")
 
 
+class ResponsesStore(_Strict):
+    """Answers kept in the memory of each worker process, so that clients can name one by `previous_response_id`."""
+
+    entries: Annotated[Count, Field(ge=1, le=1_000_000)] = Field(1000, description="answers kept at most")
+    megabytes: Annotated[Count, Field(ge=1, le=65_536)] = Field(
+        64, description="they take at most, with what was asked, in millions of bytes"
+    )
+    ttl: Annotated[Duration, Field(gt=0)] = Field(3600.0, description="how long one is kept after it was last used")
+
+
+class Responses(_Strict):
+    """What concerns /v1/responses."""
+
+    store: ResponsesStore | None = Field(
+        None, description="keep answers for clients that name an earlier one; `{}`: with the defaults; left out: none"
+    )
+
+
 class Rules(_Strict):
     """A whole rules file."""
 
@@ -179,5 +199,6 @@ class Rules(_Strict):
     limits: Limits | None = Field(None, description="how much may be asked, in total and by each client key")
     budgets: Budgets | None = Field(None, description="US dollars that may be spent, in total and by each client key")
     guard: MaybeGuard = Field(Guard(), description="against sessions that went wild; on by default, `false`: off")
+    responses: Responses = Field(Responses(), description="what concerns /v1/responses")
     routes: list[Route] = Field(default_factory=list, description="looked at in order; the first that matches decides")
     tests: list[Case] = Field(default_factory=list, description="run by `signalbox test`, like unit tests of the rules")
