@@ -81,7 +81,8 @@ def _translated(
 ) -> Call:
     changes = _changes(state, CHAT, data, signals, decision, backend)
     data = {name: value for name, value in {**data, **changes}.items() if value is not REMOVE}
-    return Call(CHAT, dump(data), data, passed_on(envelope), signals.stream)
+    headers = [header for header in passed_on(envelope) if not header[0].startswith(b"anthropic-")]
+    return Call(CHAT, dump(data), data, headers, signals.stream)
 
 
 def passed_on(envelope: Envelope) -> RawHeaders:
