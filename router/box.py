@@ -24,7 +24,9 @@ from router.config.facts import Facts
 from router.config.known import is_loopback_host
 from router.config.problems import RulesError
 from router.config.provider import provider_of, server_of
+from router.config.schema import Rules
 from router.config.watch import Watcher
+from router.dialects.responses.store import Store
 from router.limits.turnstile import Turnstile
 from router.routing.rulebook import Rulebook, open_rules, read_rules
 from router.routing.session import Sessions
@@ -61,6 +63,8 @@ class State:
     own_names: frozenset[str]
     """Names that are ours and no model's: `auto`, backends, aliases, and the empty one."""
     bills: Bills
+    answers: Store | None
+    """Of Responses, those that are kept to be gone on from; None where none are."""
 
 
 @dataclass(slots=True)
@@ -261,7 +265,18 @@ class Box:
             strict_models=rulebook.rules.strict_models,
             own_names=frozenset(("", *rulebook.plan.names())),
             bills=Bills(rulebook.rules),
+            answers=self._answers(rulebook.rules),
         )
+
+    def _answers(self, rules: Rules) -> Store | None:
+        """What is kept stays when the rules change, as far as it still may."""
+        wanted = rules.responses.store
+        if wanted is None:
+            return None
+        kept = getattr(self, "state", None)
+        store = (kept.answers if kept is not None else None) or Store(1, 0, 0)
+        store.entries, store.size, store.ttl = wanted.entries, wanted.megabytes * 1_000_000, wanted.ttl
+        return store
 
     async def _watch(self, watcher: Watcher) -> None:
         async for content in watcher:

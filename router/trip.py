@@ -215,7 +215,9 @@ class Trip:
         if not is_translated(envelope.path, envelope.data, backend.facts):
             return None
         if self._dialect is None:
-            self._dialect = opened(envelope.path, envelope.data)
+            answers = self.state.answers
+            memory = answers.of(envelope.key) if answers is not None else None
+            self._dialect = opened(envelope.path, envelope.data, memory)
         return self._dialect
 
     def _judge(self, call: Call, last: bool) -> Judge | None:

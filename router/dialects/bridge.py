@@ -5,32 +5,26 @@ in its words.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
 from router.backends.contract import BackendError
 from router.dialects.chat.answer import ChatStream, events_of, failure_of
 from router.dialects.contract import Dialect, Unreadable, Writer
+from router.dialects.messages.dialect import Messages
 from router.dialects.neutral import Event, Failed
+from router.dialects.responses.dialect import Responses
+from router.dialects.responses.store import Memory
 from router.refusal import Refusal, shape
 
-__all__ = ["DIALECTS", "Telling", "in_its_words", "opened"]
-
-DIALECTS = {
-    "/v1/messages": ("router.dialects.messages", "Messages"),
-    "/v1/responses": ("router.dialects.responses", "Responses"),
-}
-"""By the path of their door. A dialect is imported when the first client speaks it."""
+__all__ = ["Telling", "in_its_words", "opened"]
 
 
-def opened(path: str, data: dict[str, Any]) -> Dialect:
-    """The request read. Raises Refusal (400)."""
-    module, name = DIALECTS[path]
-    dialect = cast("type[Dialect]", getattr(import_module(module), name))
+def opened(path: str, data: dict[str, Any], memory: Memory | None = None) -> Dialect:
+    """The request read. `memory`: what this client may go on from. Raises Refusal (400)."""
     try:
-        return dialect(data)
+        return Responses(data, memory) if path == "/v1/responses" else Messages(data)
     except Unreadable as error:
         raise Refusal(400, error.message, code=error.code, param=error.param) from None
 

@@ -1,6 +1,6 @@
 """What a client's dialect promises: its request read, and the events of an answer written.
 
-A new dialect is a folder that fulfils this and one line in `bridge.py`.
+A new dialect is a folder that fulfils this and a line in `bridge.py`.
 """
 
 from __future__ import annotations

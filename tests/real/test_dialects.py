@@ -326,3 +326,19 @@ def _cut_after(events: bytes) -> Any:
         writer.close()
 
     return play
+
+
+def test_a_client_may_go_on_from_an_answer_that_was_kept(place: Place) -> None:
+    first = place.openai.responses.create(model="auto", input="my name is Ada")
+    with pytest.raises(openai.BadRequestError, match="not kept here"):
+        place.openai.responses.create(model="auto", input="who am I?", previous_response_id=first.id)
+    rules = RULES.format(small=place.small.url, spare=place.spare.url, native=place.native.url)
+    keys = "keys: {ada: sk-ada, bob: sk-bob}\nresponses: {store: {}}\n"
+    with signalbox(rules + keys) as proxy:
+        ada, bob = (openai.OpenAI(base_url=proxy.url, api_key=f"sk-{name}", max_retries=0) for name in ("ada", "bob"))
+        first = ada.responses.create(model="auto", input="my name is Ada")
+        ada.responses.create(model="auto", input="who am I?", previous_response_id=first.id)
+        said = [(message["role"], message["content"]) for message in place.last()["messages"]]
+        assert said == [("user", "my name is Ada"), ("assistant", text({})["content"]), ("user", "who am I?")]
+        with pytest.raises(openai.BadRequestError, match="is not kept"):
+            bob.responses.create(model="auto", input="who is she?", previous_response_id=first.id)
