@@ -19,8 +19,8 @@ class MessagesWriter(Writer):
     """Arguments go out as they come, whatever they are: where they turn out to be no JSON, the client's own reader says
     so, and none of it can be taken back."""
 
-    def __init__(self, thoughts: Thoughts = "told"):
-        self._course = Course(thoughts)
+    def __init__(self, model: str, thoughts: Thoughts):
+        self._course = Course(model, thoughts)
         self._over = False
 
     def write(self, event: Event) -> bytes:

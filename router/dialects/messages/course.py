@@ -62,7 +62,11 @@ class _Segment:
 class Course:
     """The course of one answer. `take` gives Anthropic's events for each of ours, as objects."""
 
-    def __init__(self, thoughts: Thoughts = "told"):
+    def __init__(self, model: str, thoughts: Thoughts):
+        """`model`: the name that the client asked for, which the answer bears too: Claude Code sends the thoughts of an
+        answer back only where the names agree, and there are models that want to see theirs in each round of tools.
+        "": it asked for none, and is told the backend's."""
+        self._model = model
         self._thoughts = thoughts
         self._segments: deque[_Segment] = deque()
         """The first is open, if there is any."""
@@ -75,7 +79,7 @@ class Course:
     def take(self, event: Event) -> Iterator[Told]:
         """`Failed` tells nothing here: its error belongs to whoever writes the answer."""
         if isinstance(event, Began):
-            yield _start(event)
+            yield _start(event, self._model)
         elif isinstance(event, Said | Refused):
             self._refused = self._refused or isinstance(event, Refused)
             yield from self._more("text", {"type": "text", "text": ""}, event.text)
@@ -172,13 +176,13 @@ class Course:
         yield {"type": "message_stop"}
 
 
-def _start(event: Began) -> Told:
+def _start(event: Began, model: str) -> Told:
     """The tokens of the prompt are not known before the end: the SDKs take them from `message_delta`."""
     message: Told = {
         "id": event.id or f"msg_{uuid4().hex}",
         "type": "message",
         "role": "assistant",
-        "model": event.model,
+        "model": model or event.model,
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,

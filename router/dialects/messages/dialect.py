@@ -24,10 +24,10 @@ class Messages(Dialect):
         self._thoughts = told_of(data)
 
     def writer(self) -> Writer:
-        return MessagesWriter(self._thoughts)
+        return MessagesWriter(self.prompt.model, self._thoughts)
 
     def whole(self, events: Sequence[Event]) -> dict[str, Any]:
-        return whole_of(events, self._thoughts)
+        return whole_of(events, self.prompt.model, self._thoughts)
 
     def error(self, failed: Failed) -> dict[str, Any]:
         return error_of(failed)

@@ -13,13 +13,15 @@ from router.dialects.messages.blocks import parts_of
 from router.dialects.messages.field import as_json, fields, flag, number, objects, text, whole_number, wrong
 from router.dialects.messages.thinking import effort_of
 from router.dialects.messages.tools import choice_of, tools_of
-from router.dialects.neutral import Prompt, Role, Text, Turn
+from router.dialects.neutral import Part, Prompt, Role, Text, Turn
 
 __all__ = ["read"]
 
 BILLING = "x-anthropic-billing-header:"
 """Claude Code's system prompt begins with such a line, which differs with each request. It is meant for Anthropic's
 servers; left there, nothing after it would ever be found in a backend's prompt cache."""
+
+REMINDER = "<system-reminder>\n%s\n</system-reminder>"
 
 _ROLES: dict[Any, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
 
@@ -35,7 +37,7 @@ def read(data: dict[str, Any]) -> Prompt:
         raise wrong("model", "must be a text")
     return Prompt(
         model=model or "",
-        turns=(*_system(data.get("system")), *_turns(data.get("messages"))),
+        turns=_turns(data),
         tools=tools,
         tool_choice=choice,
         parallel_tool_calls=parallel,
@@ -51,28 +53,44 @@ def read(data: dict[str, Any]) -> Prompt:
     )
 
 
-def _system(value: Any) -> tuple[Turn, ...]:
+def _system(value: Any) -> list[Turn]:
     if value is None or value == "":
-        return ()
+        return []
     parts = [_unbilled(part) if isinstance(part, Text) else part for part in parts_of(value, "system", "system")]
     kept = tuple(part for part in parts if part != Text(""))
-    return (Turn("system", kept),) if kept else ()
+    return [Turn("system", kept)] if kept else []
 
 
 def _unbilled(part: Text) -> Text:
     return Text(part.text.partition("\n")[2]) if part.text.startswith(BILLING) else part
 
 
-def _turns(value: Any) -> list[Turn]:
-    messages = objects(value, "messages")
-    if not messages:
-        raise wrong("messages", "must hold at least one message")
+def _turns(data: dict[str, Any]) -> tuple[Turn, ...]:
+    """One turn for all messages that follow each other from the same side, as Anthropic combines them, and one system
+    prompt, at the beginning."""
+    messages = objects(data.get("messages"), "messages")
     last = max((at for at, each in enumerate(messages) if each.get("role") == "user"), default=-1)
-    return [
-        _turn(each, f"messages[{at}]")
-        for at, each in enumerate(messages)
-        if at > last or not (each.get("role") == "system" and each.get("clear_at") == "next_user_message")
-    ]
+    said: list[tuple[Role, list[Part]]] = [(turn.role, [*turn.parts]) for turn in _system(data.get("system"))]
+    for at, each in enumerate(messages):
+        turn = _turn(each, f"messages[{at}]")
+        if turn.role == "system":
+            if turn.parts == (Text(""),) or (at < last and each.get("clear_at") == "next_user_message"):
+                continue
+            if said and said[-1][0] != "system":
+                turn = _reminder(turn)
+        if said and said[-1][0] == turn.role:
+            said[-1][1].extend(turn.parts)
+        else:
+            said.append((turn.role, [*turn.parts]))
+    if all(role == "system" for role, _ in said):
+        raise wrong("messages", "must hold at least one message of the user or the assistant")
+    return tuple(Turn(role, tuple(parts)) for role, parts in said)
+
+
+def _reminder(turn: Turn) -> Turn:
+    """A system message among the others, told by the user in the words that Claude Code has for it where a model takes
+    no such messages: many chat templates refuse a system prompt that does not stand at the beginning."""
+    return Turn("user", tuple(Text(REMINDER % part.text) for part in turn.parts if isinstance(part, Text)))
 
 
 def _turn(message: dict[str, Any], where: str) -> Turn:

@@ -19,9 +19,9 @@ did not make. Anthropic's page on fine-grained tool streaming wraps such texts u
 field, so it refuses the call, and the model reads in the history what it wrote."""
 
 
-def whole_of(events: Sequence[Event], thoughts: Thoughts = "told") -> dict[str, Any]:
-    """`events` from `Began` to `Ended`."""
-    course = Course(thoughts)
+def whole_of(events: Sequence[Event], model: str, thoughts: Thoughts) -> dict[str, Any]:
+    """`events` from `Began` to `Ended`; `model` and `thoughts` as in `Course`."""
+    course = Course(model, thoughts)
     message: dict[str, Any] = {}
     content: list[dict[str, Any]] = []
     pieces: list[str] = []

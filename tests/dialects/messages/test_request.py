@@ -46,23 +46,42 @@ def test_a_plain_request() -> None:
     )
 
 
-def test_system_prompts_may_be_blocks_and_may_stand_among_the_messages() -> None:
-    prompt = read(
-        system=[{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}, {"type": "text", "text": "b"}],
-        messages=[USER, {"role": "system", "content": "c"}, {"role": "assistant", "content": "d"}],
-    )
-    assert [(turn.role, turn.parts) for turn in prompt.turns] == [
-        ("system", (Text("a"), Text("b"))),
-        ("user", (Text("hi"),)),
-        ("system", (Text("c"),)),
+def test_system_prompts_may_be_blocks() -> None:
+    blocks = [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}, {"type": "text", "text": "b"}]
+    assert read(system=blocks).turns[0] == Turn("system", (Text("a"), Text("b")))
+
+
+def test_a_system_message_stays_one_only_at_the_beginning() -> None:
+    system = {"role": "system", "content": "Be kind."}
+    told = Text("<system-reminder>\nBe kind.\n</system-reminder>")
+    said = {"role": "assistant", "content": "d"}
+    assert [(turn.role, turn.parts) for turn in read(messages=[system, USER, system, said, system]).turns] == [
+        ("system", (Text("Be kind."),)),
+        ("user", (Text("hi"), told)),
         ("assistant", (Text("d"),)),
+        ("user", (told,)),
     ]
+
+
+def test_there_is_one_system_prompt() -> None:
+    system = {"role": "system", "content": "b"}
+    assert read(system="a", messages=[system, system, USER]).turns[0].parts == (Text("a"), Text("b"), Text("b"))
+    nothing = {"role": "system", "content": [{"type": "tool_removal", "tool": {}}]}
+    assert len(read(messages=[nothing, USER, nothing]).turns) == 1
+    assert "at least one message" in refusal(messages=[system]).message
+
+
+def test_messages_that_follow_each_other_from_one_side_are_one_turn() -> None:
+    result = {"type": "tool_result", "tool_use_id": "a", "content": "ok"}
+    assert read(messages=[USER, {"role": "user", "content": [result]}]).turns == (
+        Turn("user", (Text("hi"), ToolResult("a", (Text("ok"),)))),
+    )
 
 
 def test_a_system_message_for_one_turn_is_gone_in_the_next() -> None:
     once = {"role": "system", "content": "now", "clear_at": "next_user_message"}
-    assert len(read(messages=[USER, once]).turns) == 2
-    assert len(read(messages=[USER, once, USER]).turns) == 2
+    assert len(read(messages=[USER, once]).turns[0].parts) == 2
+    assert read(messages=[USER, once, USER]).turns[0].parts == (Text("hi"), Text("hi"))
 
 
 BILLING = "x-anthropic-billing-header: cc_version=2; cch=abcde;"
@@ -353,78 +372,19 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
         assert "nested too deeply" in refusal(**more).message
 
 
-KINDS = st.sampled_from(
-    [
-        "text",
-        "image",
-        "document",
-        "thinking",
-        "tool_use",
-        "tool_result",
-        "search_result",
-        "base64",
-        "url",
-        "content",
-        "redacted_thinking",
-        "web_search_tool_result",
-        "custom",
-        "bash_20250124",
-        "tool",
-        "enabled",
-        "json_schema",
-        "user",
-        "assistant",
-        "system",
-    ]
-)
-NAMES = st.sampled_from(
-    [
-        "type",
-        "role",
-        "content",
-        "text",
-        "source",
-        "data",
-        "media_type",
-        "input",
-        "id",
-        "name",
-        "tool_use_id",
-        "title",
-        "is_error",
-        "input_schema",
-        "budget_tokens",
-        "effort",
-        "format",
-        "schema",
-        "thinking",
-        "url",
-        "context",
-    ]
-)
+WORDS = {
+    "kinds": "text image document thinking tool_use tool_result search_result base64 url content redacted_thinking "
+    "web_search_tool_result custom bash_20250124 tool enabled json_schema user assistant system",
+    "names": "type role content text source data media_type input id name tool_use_id title is_error input_schema "
+    "budget_tokens effort format schema thinking url context",
+    "top": "model max_tokens messages system tools tool_choice thinking output_config output_format stop_sequences "
+    "stream temperature top_p top_k metadata",
+}
+KINDS, NAMES, TOP = (st.sampled_from(words.split()) for words in WORDS.values())
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | KINDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=5),
     max_leaves=12,
-)
-TOP = st.sampled_from(
-    [
-        "model",
-        "max_tokens",
-        "messages",
-        "system",
-        "tools",
-        "tool_choice",
-        "thinking",
-        "output_config",
-        "output_format",
-        "stop_sequences",
-        "stream",
-        "temperature",
-        "top_p",
-        "top_k",
-        "metadata",
-    ]
 )
 BLOCKS = st.lists(
     st.fixed_dictionaries({"type": KINDS}, optional={"content": ANYTHING, "source": ANYTHING}), max_size=3
@@ -432,7 +392,7 @@ BLOCKS = st.lists(
 MESSAGES = st.lists(st.fixed_dictionaries({"role": KINDS, "content": ANYTHING | BLOCKS}), max_size=3)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.dictionaries(TOP, ANYTHING, max_size=6), messages=MESSAGES | ANYTHING)
 def test_whatever_is_sent_is_read_or_refused_with_a_sentence(data: dict[str, Any], messages: Any) -> None:
     before = repr(data)
@@ -467,11 +427,15 @@ def turn(role: str, part: st.SearchStrategy[Any]) -> st.SearchStrategy[Turn]:
     return st.builds(Turn, st.just(role), st.lists(part, min_size=1, max_size=3).map(tuple))
 
 
-TURNS = st.lists(
-    turn("user", SHOWN | RESULT) | turn("assistant", SAID) | turn("system", st.builds(Text, SOME)),
-    min_size=1,
-    max_size=4,
-)
+@st.composite
+def turns(draw: st.DrawFn) -> tuple[Turn, ...]:
+    """System prompts first, then user and assistant by turns, either first."""
+    kinds = [turn("user", SHOWN | RESULT), turn("assistant", SAID)]
+    begins = draw(st.integers(0, 1))
+    said = [draw(kinds[(begins + at) % 2]) for at in range(draw(st.integers(1, 4)))]
+    return (*draw(st.just([]) | turn("system", st.builds(Text, SOME)).map(lambda one: [one])), *said)
+
+
 TOOLS = st.lists(st.builds(Tool, SOME, st.none() | SOME, st.just(SCHEMA), st.none() | st.booleans()), max_size=2).map(
     tuple
 )
@@ -484,7 +448,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
     choice = draw(st.sampled_from(choices)) if tools else None
     return Prompt(
         model=draw(SOME),
-        turns=tuple(draw(TURNS)),
+        turns=draw(turns()),
         tools=tools,
         tool_choice=choice,
         parallel_tool_calls=draw(st.sampled_from([None, False])) if choice else None,
