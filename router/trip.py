@@ -20,7 +20,8 @@ from router.cache.visit import Visit
 from router.config.schema import Route
 from router.dialects.bridge import Telling, opened
 from router.dialects.contract import Dialect
-from router.dialects.native import is_translated
+from router.dialects.messages.count import counted
+from router.dialects.native import COUNTING, is_translated
 from router.nobody import all_failed
 from router.outgoing import hides_usage, model_for, prepare
 from router.refusal import Refusal, shape
@@ -160,6 +161,8 @@ class Trip:
         attempt = Attempt(name, model=model[:LONGEST])
         record.backend, record.model = name, attempt.model
         dialect = self._needed(backend)
+        if dialect is not None and self.envelope.path == COUNTING:
+            return await self._count(backend, dialect, attempt, claim)
         call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload, dialect)
         if backend.takes_client_key:
             call.credentials = self.box.keyring.keys.passed(self.envelope.headers.raw, self.envelope.grant)
@@ -196,6 +199,20 @@ class Trip:
         if failure is not None and failure.reason in ("rejected", "beaten"):
             self._pay(attempt, terms, meter)
         return failure
+
+    async def _count(self, backend: Backend, dialect: Dialect, attempt: Attempt, claim: Claim) -> Failure | None:
+        """How many tokens the prompt is for this backend's model, which generates nothing for it."""
+        record = self.record
+        record.attempts.append(attempt)
+        record.asked = attempt.asked = perf_counter()
+        call = prepare(self.state, self.envelope, self.signals, self.decision, backend, None, dialect)
+        tokens = await backend.count_tokens(call.data)
+        record.answered = attempt.answered = attempt.ended = perf_counter()
+        if not (claim() and self._won(attempt)):
+            return _failed(record, attempt, Failure("beaten", "another was quicker"))
+        answer = Plain(counted(self.signals.tokens if tokens is None else tokens, estimated=tokens is None))
+        await relay(self.exchange, answer, self._meter(record), Terms(_always, COUNTING))
+        return None
 
     def _meter(self, record: Record) -> Meter:
         return Meter(self.state.bills, record, lambda: self.signals.tokens)

@@ -6,7 +6,9 @@ from typing import Any
 
 from router.config.facts import Facts
 
-__all__ = ["PATHS", "is_translated"]
+__all__ = ["COUNTING", "PATHS", "is_translated"]
+
+COUNTING = "/v1/messages/count_tokens"
 
 PATHS = frozenset({"/v1/messages", "/v1/responses"})
 """Of the dialects that can be translated."""
@@ -14,6 +16,8 @@ PATHS = frozenset({"/v1/messages", "/v1/responses"})
 
 def is_translated(path: str, data: dict[str, Any], facts: Facts) -> bool:
     """This backend gets this request as a chat completion."""
+    if path == COUNTING:
+        path = "/v1/messages"
     if path not in PATHS:
         return False
     if path in facts.dialects:

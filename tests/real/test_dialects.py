@@ -342,3 +342,14 @@ def test_a_client_may_go_on_from_an_answer_that_was_kept(place: Place) -> None:
         assert said == [("user", "my name is Ada"), ("assistant", text({})["content"]), ("user", "who am I?")]
         with pytest.raises(openai.BadRequestError, match="is not kept"):
             bob.responses.create(model="auto", input="who is she?", previous_response_id=first.id)
+
+
+def test_tokens_are_counted_or_estimated_and_cost_nothing(place: Place) -> None:
+    asked = {"model": "auto", "messages": HELLO["messages"], "system": "Be brief. " * 100}
+    counted = place.anthropic.messages.count_tokens(**asked)
+    assert 100 < counted.input_tokens < 1000
+    assert counted.estimated is True
+    assert not place.small.asked
+    status, headers, _ = post(place.proxy, "/v1/messages/count_tokens", json.dumps(asked).encode())
+    assert (status, headers["x-signalbox-backend"]) == (200, "small")
+    assert "x-signalbox-cost-usd" not in headers

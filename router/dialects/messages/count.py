@@ -7,6 +7,6 @@ import orjson
 __all__ = ["counted"]
 
 
-def counted(tokens: int) -> bytes:
-    """The body of the answer."""
-    return orjson.dumps({"input_tokens": tokens})
+def counted(tokens: int, estimated: bool = False) -> bytes:
+    """The body of the answer, which says where it is an estimate."""
+    return orjson.dumps({"input_tokens": tokens, **({"estimated": True} if estimated else {})})
