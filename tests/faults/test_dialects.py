@@ -18,11 +18,8 @@ from tests.faults.promises import PROMISES, Promise
 TIMEOUTS = "{connect: 0.5, first_byte: 0.8, first_content: 0.8, idle: 0.8, total: 5}"
 DIALECTS = ("/v1/messages", "/v1/responses")
 ENDS = {"/v1/messages": "message_stop", "/v1/responses": "response.completed"}
-CHOSEN = [
-    promise
-    for promise in PROMISES
-    if not promise.probed and not promise.fault.startswith(("has a", "trickles", "resets at"))
-]
+SAME = ("has a", "trickles", "resets at")
+CHOSEN = [promise for promise in PROMISES if not promise.probed and not promise.fault.startswith(SAME)]
 """Faults of connections and heads are the same for every dialect, and so is slowness."""
 
 Seen = tuple[str, Answer | None, Answer | None]

@@ -6,12 +6,15 @@ import asyncio
 import http.client
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import anthropic
 import openai
 import pytest
 from anthropic.types import Message, RawMessageStreamEvent
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.completion_create_params import (
     CompletionCreateParamsNonStreaming,
@@ -268,16 +271,21 @@ _ANSWERS: dict[str, tuple[Any, Any]] = {
 _ENDS = {"/v1/responses": "response.completed", "/v1/messages": "message_stop"}
 
 
+@cache
+def _type(of: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(of)
+
+
 def _judged(path: str, answer: bytes, streamed: bool) -> bool:
     """Held strictly against the types of the official SDK. Raises ValidationError."""
     whole, piece = _ANSWERS[path]
     if not streamed:
-        TypeAdapter(whole).validate_json(answer)
+        _type(whole).validate_json(answer)
         return True
     events, rest = split_events(answer)
     assert not rest
     told = [data for event in events if (data := event_data(event)) and data != b"[DONE]"]
-    adapter = TypeAdapter(piece)
+    adapter = _type(piece)
     for data in told:
         adapter.validate_json(data)
     if path in _ENDS:
@@ -288,9 +296,7 @@ def _judged(path: str, answer: bytes, streamed: bool) -> bool:
 def _legal_chat(body: dict[str, Any], name: str) -> None:
     """What the backend was sent is a chat completion by OpenAI's own types, and its calls have their results."""
     streams = body.get("stream")
-    TypeAdapter(CompletionCreateParamsStreaming if streams else CompletionCreateParamsNonStreaming).validate_python(
-        body
-    )
+    _type(CompletionCreateParamsStreaming if streams else CompletionCreateParamsNonStreaming).validate_python(body)
     open_calls: set[str] = set()
     for message in body["messages"]:
         if message["role"] == "tool":
@@ -353,3 +359,37 @@ def test_tokens_are_counted_or_estimated_and_cost_nothing(place: Place) -> None:
     status, headers, _ = post(place.proxy, "/v1/messages/count_tokens", json.dumps(asked).encode())
     assert (status, headers["x-signalbox-backend"]) == (200, "small")
     assert "x-signalbox-cost-usd" not in headers
+
+
+KEYS = [
+    *("role", "type", "content", "text", "input_text", "tool_use_id", "id", "name", "input", "output", "source", "url"),
+    *("image_url", "call_id", "arguments", "thinking", "tools", "data", "media_type", "format", "summary"),
+]
+KINDS = [
+    "text",
+    "input_text",
+    "image",
+    "input_image",
+    "tool_use",
+    "tool_result",
+    "function_call",
+    "reasoning",
+    "message",
+]
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["user", "assistant", *KINDS]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=20,
+)
+FIELDS = st.sampled_from(
+    ["messages", "input", "tools", "tool_choice", "system", "instructions", "stream", "thinking", "text"]
+)
+
+
+@given(st.dictionaries(FIELDS, anything, max_size=5), st.sampled_from(sorted(_ENDS)))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_wrong_types_anywhere_are_a_clear_400(place: Place, body: dict[str, Any], path: str) -> None:
+    status, _, answer = post(place.proxy, path, json.dumps({"max_tokens": 5, **body}).encode())
+    assert status in (200, 400), answer
+    if status == 400:
+        assert json.loads(answer)["error"]["message"]
