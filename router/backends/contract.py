@@ -160,6 +160,11 @@ class Backend(ABC):
         Cancelling the task, or `abort()` on the answer, stops the backend's work.
         """
 
+    async def count_tokens(self, data: dict[str, Any]) -> int | None:
+        """Tokens of the prompt in `data`, a body of `/v1/chat/completions` as it would be sent there: those that its
+        model would read. None where it cannot tell, or not now. Never raises."""
+        return None
+
     def wanted(self) -> None:
         """A request would have gone there, had it not been held back: look soon whether it can be asked again."""
         return

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 from router.backends.contract import Answer, Backend, BackendError, Call, Events, Plain
 from router.backends.llama.context import Stopped
@@ -30,6 +31,8 @@ __all__ = ["GgufBackend"]
 log = logging.getLogger("signalbox.backends")
 
 CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
+COUNTED = 3.0
+"""Seconds that counting tokens may take, with the wait for a worker."""
 LOOK_AGAIN = 3.0
 """Seconds between looks for llama.cpp where it is not installed: `make run` serves while it is being compiled."""
 
@@ -90,6 +93,18 @@ class GgufBackend(Backend):
             job.cancel()
             raise
         return Events(_pieces(job, first), job.cancel) if call.stream and call.path != EMBEDDINGS else Plain(first)
+
+    async def count_tokens(self, data: dict[str, Any]) -> int | None:
+        """A worker counts, between two answers: the model is not freed before that."""
+        engine = self._engine
+        if engine is None or CHAT not in (self.facts.endpoints or ()):
+            return None
+        try:
+            counting = self._workers.submit(engine.count, data)
+            async with asyncio.timeout(COUNTED):
+                return await asyncio.wrap_future(counting)
+        except (BackendError, RuntimeError, TimeoutError):
+            return None
 
     def _work(self, call: Call) -> Callable[[Engine, Job], bytes]:
         """What a worker has to do for this call. Raises BackendError("refused")."""

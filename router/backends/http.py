@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from router.backends.contract import Answer, Backend, BackendError, Call
 from router.backends.probe import Prober
 from router.backends.scrub import Scrubber
+from router.backends.servers.counting import count
 from router.backends.servers.interview import NOT_NOW
 from router.backends.slots import Slots
 from router.config.backend import HttpBackend as Spec
@@ -115,6 +116,14 @@ class HttpBackend(Backend):
             slots.give_back()
             raise BackendError("broken", _redirected(response))
         return HttpAnswer(response, slots, self._scrubber)
+
+    async def count_tokens(self, data: dict[str, Any]) -> int | None:
+        if self.facts.loaded is False:  # to ask would load the model
+            return None
+        try:
+            return await count(self, self._base, self.facts.server, data)
+        except WireError:
+            return None
 
     @property
     def busy(self) -> bool:

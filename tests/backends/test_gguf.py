@@ -466,3 +466,22 @@ async def test_nothing_of_llama_cpp_is_printed(tiny: Path, tmp_path: Path, capfd
         with pytest.raises(BackendError, match="output_norm"):
             await backend.ask(call())
     assert capfd.readouterr() == ("", "")
+
+
+async def test_tokens_are_counted_as_the_answer_counts_them(tiny: Path) -> None:
+    tools = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+    async with running(tiny) as backend:
+        answer = await plain(backend, "the signal box é 🚂", tools=tools, max_tokens=2)
+        counted = await backend.count_tokens(call("the signal box é 🚂", tools=tools).data)
+        assert counted == answer["usage"]["prompt_tokens"]
+
+
+async def test_what_cannot_be_counted_is_none_and_no_error(tiny: Path) -> None:
+    async with running(tiny) as backend:
+        assert await backend.count_tokens(call().data) is None  # it is loading
+        await plain(backend, max_tokens=1)
+        assert await backend.count_tokens({"messages": 5}) is None
+        assert (
+            await backend.count_tokens(call(messages=[{"role": "user", "content": [{"type": "image"}]}]).data) is None
+        )
+    assert await backend.count_tokens(call().data) is None

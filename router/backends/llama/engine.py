@@ -20,6 +20,7 @@ from router.backends.llama.job import Job
 from router.backends.llama.model import Model
 from router.backends.llama.prompt import ChatTemplate
 from router.backends.llama.request import CompletionRequest, refuse
+from router.backends.llama.request import read as read_request
 from router.backends.llama.sampler import Sampler, gbnf
 from router.backends.llama.tools import forced
 from router.config.backend import GgufBackend as Spec
@@ -93,6 +94,10 @@ class Engine:
         finally:
             sampler.close()
         return answer.end(reason)
+
+    def count(self, data: dict[str, Any]) -> int:
+        """Tokens of the prompt in `data`, a body of chat completions. Raises BackendError."""
+        return len(self._prompt(read_request(data, chat=True, stream=False))[0])
 
     def embed(self, job: Job, data: dict[str, Any]) -> bytes:
         """The answer to `/v1/embeddings`. Raises Stopped, BackendError."""
