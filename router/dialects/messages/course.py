@@ -63,9 +63,8 @@ class Course:
     """The course of one answer. `take` gives Anthropic's events for each of ours, as objects."""
 
     def __init__(self, model: str, thoughts: Thoughts):
-        """`model`: the name that the client asked for, which the answer bears too: Claude Code sends the thoughts of an
-        answer back only where the names agree, and there are models that want to see theirs in each round of tools.
-        "": it asked for none, and is told the backend's."""
+        """`model`: the name that the client asked for, which the answer bears too, as Anthropic's own do: clients keep
+        what belongs to a model, such as its thoughts, by that name. "": it asked for none, and is told the backend's."""
         self._model = model
         self._thoughts = thoughts
         self._segments: deque[_Segment] = deque()
@@ -147,9 +146,11 @@ class Course:
         text = "".join(segment.held)
         segment.held.clear()
         kind = segment.block["type"]
-        if not text or (kind == "thinking" and self._thoughts == "omitted"):
+        if not text:
             return
-        if kind == "text":
+        if kind == "thinking" and self._thoughts == "omitted":
+            yield {"type": "ping"}
+        elif kind == "text":
             yield self._delta({"type": "text_delta", "text": text})
         elif kind == "thinking":
             yield self._delta({"type": "thinking_delta", "thinking": text})

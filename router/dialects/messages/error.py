@@ -23,8 +23,8 @@ _TYPES = {
     529: "overloaded_error",
 }
 TOO_LONG = "prompt is too long"
-"""How Anthropic's messages about a full context begin. Claude Code and opencode look for these words, and then compact
-the conversation instead of giving up."""
+"""How Anthropic's messages about a full context begin. Clients look for these words, and then compact the conversation
+instead of giving up."""
 
 
 def error_of(failed: Failed) -> dict[str, Any]:

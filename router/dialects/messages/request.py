@@ -88,8 +88,8 @@ def _turns(data: dict[str, Any]) -> tuple[Turn, ...]:
 
 
 def _reminder(turn: Turn) -> Turn:
-    """A system message among the others, told by the user in the words that Claude Code has for it where a model takes
-    no such messages: many chat templates refuse a system prompt that does not stand at the beginning."""
+    """A system message among the others, told by the user in the wrapper that clients of this API put around what is
+    not the user's own: many chat templates refuse a system prompt that does not stand at the beginning."""
     return Turn("user", tuple(Text(REMINDER % part.text) for part in turn.parts if isinstance(part, Text)))
 
 

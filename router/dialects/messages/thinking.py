@@ -10,7 +10,7 @@
 | `enabled`, more | none | `high` |
 | `adaptive`, `between_tools`, absent | none | none: the model decides |
 
-Claude Code's three words for thinking ask for 4,000, 10,000 and 31,999 tokens: one of each.
+Clients that have three grades of thinking ask for 4,000, 10,000 and 31,999 tokens: one of each.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from router.dialects.messages.field import fields, whole_number, wrong
 __all__ = ["Thoughts", "effort_of", "told_of"]
 
 Thoughts = Literal["told", "omitted", "hidden"]
-"""`omitted`: blocks are told without their text (`thinking.display`). `hidden`: there are none (`disabled`); where a
-model thinks all the same there are pings, so that a silent stream is not given up."""
+"""`omitted`: blocks are told without their text (`thinking.display`). `hidden`: there are none, if the model thinks all
+the same (`disabled`). In place of what is not told there are pings, so that a silent stream is not given up."""
 
 _EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 _LOW, _MEDIUM = 4096, 16384

@@ -39,14 +39,12 @@ def _tool(tool: dict[str, Any], where: str) -> Tool | None:
         )
     assert kind is not None
     if kind.startswith(SCREENS):
-        raise Unreadable(f"{kind} needs a model that was trained for it, and such a backend", param=where)
+        raise Unreadable(f"{kind[:40]} needs a model that was trained for it, and such a backend", param=where)
     ours = known(kind)
     if ours is None:
         return None
-    name = tool.get("name")
-    return Tool(
-        text(name, f"{where}.name") if name is not None else ours.name, ours.description, ours.parameters, strict
-    )
+    called = ours.name if tool.get("name") is None else text(tool["name"], f"{where}.name")
+    return Tool(called, ours.description, ours.parameters, strict)
 
 
 def choice_of(value: Any, tools: Sequence[Tool]) -> tuple[str | None, bool | None]:

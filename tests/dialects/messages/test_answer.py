@@ -83,6 +83,8 @@ def test_calls_that_come_one_after_the_other_lose_nothing_of_their_streaming() -
         (['{"a": "\\\\"', "}"], True),
         ([" ", '{"a": {"b": [{}]}', "}"], True),
         (['{"a": {}'], False),
+        (['{"a": "\\"}'], False),
+        (['{"a": "\\', '"}'], False),
         (['[{"a": 1}]'], False),
         (['"{}"'], False),
         (["}{"], False),
@@ -94,6 +96,14 @@ def test_a_call_is_over_when_its_object_is(first: list[str], is_over: bool) -> N
     pieces = streamed([*began, Called(1, "b", "g"), Ended("tool_calls")])
     assert (b'"name":"g"' in pieces[-2]) is is_over
     assert in_order(blocks_of(b"".join(pieces)))
+
+
+@pytest.mark.parametrize("late", ['{"b": 2}', "}", "oops"])
+def test_nothing_follows_a_whole_object(late: str) -> None:
+    call = [Began("i", "m", 1), Called(0, "a", "f"), Arguments(0, '{"a": 1}'), Arguments(0, late), Ended("tool_calls")]
+    message, _ = snapshot(b"".join(streamed(call)))
+    assert message == Messages(BODY).whole(call)
+    assert message["content"][0]["input"] == {"a": 1}
 
 
 def test_nothing_is_written_after_the_end_or_a_fault() -> None:
@@ -120,6 +130,7 @@ def test_arguments_that_are_no_object_are_kept_where_no_tool_takes_them_for_its_
     assert Messages(BODY).whole(call)["content"][0]["input"] == {"INVALID_JSON": arguments}
 
 
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 THOUGHT = [Began("i", "m", 1), Thought("hm"), Thought("so"), Said("a"), Ended("stop")]
 
 
@@ -128,7 +139,7 @@ def test_thoughts_may_be_told_without_their_text() -> None:
     whole = Messages(body).whole(THOUGHT)
     assert whole["content"][0] == {"type": "thinking", "thinking": "", "signature": "signalbox"}
     stream = b"".join(streamed(THOUGHT, body))
-    assert b"hm" not in stream
+    assert b"hm" not in stream and stream.count(PING) == 2
     assert snapshot(stream)[0] == whole
 
 
@@ -136,7 +147,7 @@ def test_who_wants_no_thoughts_gets_pings_instead() -> None:
     body = {**BODY, "thinking": {"type": "disabled"}}
     assert [block["type"] for block in Messages(body).whole(THOUGHT)["content"]] == ["text"]
     pieces = streamed(THOUGHT, body)
-    assert pieces[1] == b'event: ping\ndata: {"type":"ping"}\n\n'
+    assert pieces[1:3] == [PING, PING]
     assert snapshot(b"".join(pieces))[0] == Messages(body).whole(THOUGHT)
 
 
