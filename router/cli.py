@@ -14,6 +14,7 @@ COMMANDS = {
     "serve": "serve the proxy",
     "check": "check rules files; every fault with line, column and a hint",
     "test": "run the tests that stand in rules files",
+    "doctor": "look whether all that the rules need is there and works, and say what to do where not",
     "explain": "show where a request would go, and why, without sending it",
     "keys": "make, list and revoke client keys",
     "spend": "what was spent, by model, route, backend, key, harness or day",

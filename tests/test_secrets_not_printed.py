@@ -122,6 +122,7 @@ COMMAND_LINES = {
     "serve": [["serve", "--host", "0.0.0.0", "--port", "70000"], ["serve", "--rules", "nowhere.yaml"]],
     "check": [["check"], ["check", "--json"]],
     "test": [["test"]],
+    "doctor": [["doctor", "--patience", "1s"], ["doctor", "--json", "--paid", "--patience", "1s"], ["doctor", "heer"]],
     "explain": [
         ["explain", "request.json"],
         ["explain", "--json", "request.json"],
