@@ -209,7 +209,8 @@ async def template(patient: Patient) -> Result | None:
     if server == "ollama" and text.strip() == "{{ .Prompt }}" and patient.told.tools:
         return fine(title, "Ollama's own for this model")
     if patient.facts.tools and tools not in text and patient.told.tools is not True:
-        return warning(title, "knows no tools", "say `tools: false` for this backend, or take another model")
+        fix = "`tool call` tells whether that matters; where it fails: `tools: false`, or another model"
+        return warning(title, "knows no tools", fix)
     # Most templates pass any role on, and name none.
     known = [word for word, there in (("tools", tools in text), ("a system prompt", system in text)) if there]
     return fine(title, "knows " + " and ".join(known) if known else "there")
