@@ -88,7 +88,7 @@ def secrets(settings: Settings, rulebook: Rulebook | None) -> tuple[str, ...]:
             found += spec.headers.values()
     texts = [reveal(secret) or "" for secret in found]
     if (url := reveal(settings.redis_url)) is not None:
-        netloc = urlsplit(url.replace("+", "", 1)).netloc.rpartition("@")[0]
+        netloc = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
         texts += [netloc, netloc.partition(":")[2]]
     # What is shorter is no secret, and blotting it out would hide what is told.
     return tuple(sorted({text for text in texts if len(text) > 3}, key=len, reverse=True))
@@ -108,7 +108,9 @@ async def _rules(
 
 def _rules_valid(rules: Rulebook | RulesError | OSError, path: Path | None) -> Result:
     if isinstance(rules, OSError):
-        return failure("rules", f"{path}: {rules.strerror or rules}", f"signalbox setup --file {path}")
+        missing = isinstance(rules, FileNotFoundError)
+        fix = f"signalbox setup --file {path}" if missing else "signalbox doctor --rules FILE names another"
+        return failure("rules", f"{path}: {rules.strerror or rules}", fix)
     if isinstance(rules, RulesError):
         errors = [problem for problem in rules.problems if problem.severity == "error"]
         first = errors[0]

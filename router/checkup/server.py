@@ -11,6 +11,7 @@ import orjson
 
 from router.backends.servers import msty
 from router.backends.servers.interview import NOT_NOW, interview
+from router.backends.servers.ollama import is_elsewhere
 from router.backends.servers.openai import entries
 from router.backends.servers.told import Told
 from router.checkup.patient import Heard, Patient
@@ -140,6 +141,9 @@ def models(patient: Patient, heard: Heard) -> Result:
         return failure(title, "it lists none", _pull(patient, said or "qwen3:8b"))
     if said is None:
         return fine(title, f"{_count(len(listed), 'model')}: {_some(listed)}; the client's own name is sent")
+    if patient.told.server == "ollama" and is_elsewhere(said):
+        fix = "take one without -cloud at its end; no rule that says `private` can know of it"
+        return warning(title, f"{said} is answered in Ollama's cloud: what is sent leaves this machine", fix)
     if said in listed or f"{said}:latest" in listed:
         more = f", of {len(listed):,}" if len(listed) > 1 else ""
         return fine(title, f"{said} is there{more}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router.backends.servers import msty
+from router.backends.servers.ollama import is_elsewhere
 from router.backends.servers.openai import entries
 from router.checkup import server
 from router.checkup.patient import Patient
@@ -17,6 +18,8 @@ from router.config.discover import CLOUDS, SERVERS, Cloud, abilities
 
 __all__ = ["Around", "Seen", "around"]
 
+OWN = 4000
+"""Where a Signalbox listens that nobody told otherwise."""
 PATIENCE = 2.0
 """Seconds for each answer: a machine that is at work is slow to tell its models."""
 _NAME = re.compile(r"[\w][\w .:/@+-]{0,199}", re.ASCII)
@@ -58,7 +61,7 @@ class Around:
 
 async def around(environ: Mapping[str, str], directory: Path, ports: tuple[int, ...] | None = None) -> Around:
     """Look at the usual ports (all at once), keys and `models/*.gguf`. Raises nothing for what is not there."""
-    numbers = ports if ports is not None else tuple(sorted({*(each.port for each in SERVERS), *msty.PORTS}))
+    numbers = ports if ports is not None else tuple(sorted({*(each.port for each in SERVERS), *msty.PORTS, OWN}))
     seen = [one for one in await asyncio.gather(*map(_at, numbers)) if one is not None]
     return Around(
         tuple(one for one in seen if one.program != "signalbox"),
@@ -74,7 +77,7 @@ async def _at(port: int) -> Seen | None:
     patient = Patient(f"port {port}", HttpBackend(url=url), PATIENCE)
     try:
         there, heard = await server.reachable(patient)
-        listed = [name for entry in entries(heard.status, heard.body) if _NAME.fullmatch(name := entry["id"])]
+        listed = [name for entry in entries(heard.status, heard.body) if _usable(name := entry["id"])]
         if there.state == "failure" or not listed:
             return None
         await server.recognise(patient)
@@ -86,6 +89,10 @@ async def _at(port: int) -> Seen | None:
         )
     finally:
         await patient.close()
+
+
+def _usable(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and not is_elsewhere(name)
 
 
 def _files(directory: Path) -> list[Path]:

@@ -122,6 +122,12 @@ def test_a_model_that_is_not_listed_is_told_with_the_one_that_was_meant() -> Non
     assert told(look(model_server(OLLAMA), model="llava"), "models").state == "ok"  # listed as llava:latest
 
 
+def test_a_model_that_ollama_asks_its_cloud_for_is_told() -> None:
+    pages = under(OLLAMA, lambda each: each["/v1/models"]["data"][0].update(id="qwen3-coder:480b-cloud"))
+    found = told(look(model_server(pages), model="'qwen3-coder:480b-cloud'"), "models")
+    assert found.state == "warning" and "leaves this machine" in found.detail
+
+
 def test_a_short_context_of_ollama_is_told_with_the_command_that_makes_it_longer() -> None:
     short = told(look(model_server(OLLAMA), model="'qwen3:8b'"), "context")
     assert short.state == "warning" and "4,096 of 40,960" in short.detail and "without a word" in short.detail

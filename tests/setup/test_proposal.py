@@ -20,9 +20,9 @@ from router.setup.look import Around, Seen, around
 from router.setup.proposal import Proposal, propose
 from tests.backends.servers.shapes import LLAMA, LM_STUDIO_V1, OLLAMA
 from tests.checkup.servers import TOFY, model_server, under
-from tests.checkup.test_backends import MSTY
+from tests.checkup.test_backends import MSTY, colourful, elsewhere, garbage, huge, nested, silent, trickling
 from tests.signalbox import free_port, signalbox
-from tests.upstream import upstream
+from tests.upstream import Play, upstream
 
 BOX = Hardware(64 * 10**9, 500 * 10**9, "NVIDIA", 24 * 10**9)
 KEYS = {name: "sk-none" for cloud in CLOUDS for name in cloud.variables}
@@ -135,6 +135,19 @@ def test_a_model_that_is_called_like_a_variable_is_not_taken_over() -> None:
     pages = under(OLLAMA, lambda each: each["/v1/models"]["data"].insert(0, {"id": "${ANTHROPIC_API_KEY}coder"}))
     (seen,) = look(pages).servers
     assert "qwen3:8b" in seen.models and not [model for model in seen.models if "$" in model]
+
+
+def test_a_model_that_runs_in_a_cloud_is_not_taken_for_a_local_one() -> None:
+    pages = under(OLLAMA, lambda each: each["/v1/models"]["data"].insert(0, {"id": "qwen3-coder:480b-cloud"}))
+    (seen,) = look(pages).servers
+    assert "qwen3-coder:480b-cloud" not in seen.models
+
+
+@pytest.mark.parametrize("play", [garbage, huge, trickling, silent, elsewhere, nested, colourful])
+def test_a_hostile_server_does_not_hold_setup_up(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.setup.look.PATIENCE", 0.2)
+    with upstream(play) as server:
+        assert asyncio.run(around({}, Path("/nonexistent"), (server.port,))) == Around()
 
 
 @pytest.mark.real
