@@ -10,13 +10,13 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from router import __version__
 from router.backends.contract import Backend
 from router.box import Box
 from router.config.backend import GgufBackend, HttpBackend, LitellmBackend, WorldBackend
 from router.config.facts import Facts
+from router.config.known import shown
 
 __all__ = ["banner", "greet", "is_worker"]
 
@@ -140,7 +140,7 @@ def _row(backend: Backend) -> tuple[str, str, str, str]:
 def _where(backend: Backend) -> str:
     spec = getattr(backend, "spec", None)
     if isinstance(spec, HttpBackend):
-        return _address(spec.url)
+        return shown(spec.url)
     if isinstance(spec, LitellmBackend):
         return f"litellm {spec.model}"
     if isinstance(spec, GgufBackend):
@@ -148,13 +148,6 @@ def _where(backend: Backend) -> str:
     if isinstance(spec, WorldBackend):
         return spec.checkpoint or "a world model of a switch yard, shipped here"
     return backend.facts.kind
-
-
-def _address(url: str) -> str:
-    """Without a query, and without what in its path is long enough to be a key."""
-    parts = urlsplit(url)
-    path = "/".join(part if len(part) < 16 else "…" for part in parts.path.split("/"))
-    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def _question(backends: Iterable[Backend]) -> str:

@@ -12,8 +12,10 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "serve": "serve the proxy",
+    "setup": "look around, propose a rules file, and write it after a yes",
     "check": "check rules files; every fault with line, column and a hint",
     "test": "run the tests that stand in rules files",
+    "doctor": "look whether all that the rules need is there and works, and say what to do where not",
     "explain": "show where a request would go, and why, without sending it",
     "keys": "make, list and revoke client keys",
     "spend": "what was spent, by model, route, backend, key, harness or day",

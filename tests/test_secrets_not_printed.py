@@ -120,8 +120,10 @@ def folder(tmp_path: Path, server: Upstream) -> Path:
 
 COMMAND_LINES = {
     "serve": [["serve", "--host", "0.0.0.0", "--port", "70000"], ["serve", "--rules", "nowhere.yaml"]],
+    "setup": [["setup"], ["setup", "--json"], ["setup", "--yes", "--file", "new.yaml"]],
     "check": [["check"], ["check", "--json"]],
     "test": [["test"]],
+    "doctor": [["doctor", "--patience", "1s"], ["doctor", "--json", "--paid", "--patience", "1s"], ["doctor", "heer"]],
     "explain": [
         ["explain", "request.json"],
         ["explain", "--json", "request.json"],

@@ -66,7 +66,8 @@ class Facts:
     models: tuple[str, ...] = ()
     """Names the server itself lists."""
     server: str | None = None
-    """The program that serves, as far as it is recognised: `llama.cpp`, `ollama`, `vllm`, `lm-studio`."""
+    """The program that serves, as far as it is recognised: `llama.cpp`, `ollama`, `vllm`, `lm-studio`, `tofy`,
+    `signalbox`."""
     slots: int | None = None
     """Requests that the server says it works on at once; None where it does not say."""
     loaded: bool | None = None

@@ -11,7 +11,7 @@ from router.config.backend import Backend, GgufBackend, HttpBackend, LitellmBack
 from router.config.facts import Facts
 from router.config.provider import server_of
 
-__all__ = ["YARD", "all_facts", "facts", "is_free", "is_loopback", "is_loopback_host", "is_private"]
+__all__ = ["YARD", "all_facts", "facts", "is_free", "is_loopback", "is_loopback_host", "is_private", "shown"]
 
 YARD = "switch-yard"
 """What the model of the embedded yard is called in metrics and headers."""
@@ -126,3 +126,10 @@ def is_loopback_host(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def shown(url: str) -> str:
+    """A URL as it may be printed: without a query, and without what in its path is long enough to be a key."""
+    parts = urlsplit(url)
+    path = "/".join(part if len(part) < 16 else "…" for part in parts.path.split("/"))
+    return f"{parts.scheme}://{parts.netloc}{path}"

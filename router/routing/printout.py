@@ -44,6 +44,10 @@ class Style:
         """For what does not."""
         return self._coded(text, "31")
 
+    def warn(self, text: str) -> str:
+        """For what holds, and not as well as it could."""
+        return self._coded(text, "33")
+
     def mark(self, ok: bool) -> str:
         """✓ or ✗."""
         return self.good("✓") if ok else self.bad("✗")

@@ -60,7 +60,7 @@ async def _more(
         return await lm_studio.ask(server, root, listed, model)
     if program == "vllm":
         return await vllm.ask(server, root)
-    if not strange:
+    if program is not None or not strange:  # a Tofy server and a Signalbox have said all that they have to say
         return Told()
     said = llama_cpp.props(*await server.fetch(root + b"/props"))
     if said.server is not None:

@@ -2,8 +2,9 @@
 
 vLLM's `max_model_len` is the context it serves (vllm/entrypoints/openai: `ModelCard`); `context_length` is that of the
 model at OpenRouter and those who follow it, and of the whole window at a Signalbox; `meta.n_ctx` is a slot's context at
-llama.cpp. `owned_by` tells llama.cpp ("llamacpp"), vLLM ("vllm"), LM Studio ("organization_owner") and Ollama (the
-namespace of the model, "library" for its own: `ToListCompletion` in ollama's openai/openai.go) apart.
+llama.cpp. `owned_by` tells llama.cpp ("llamacpp"), vLLM ("vllm"), LM Studio ("organization_owner"), Ollama (the
+namespace of the model, "library" for its own: `ToListCompletion` in ollama's openai/openai.go), a Tofy server ("Tofy")
+and a Signalbox apart, which lists its world models as a Tofy's and `auto` as its own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ __all__ = ["entries", "entry_of", "said_in_list", "server_of"]
 
 MOST_MODELS = 1000
 
-_OWNERS = {"llamacpp": "llama.cpp", "vllm": "vllm", "organization_owner": "lm-studio", "library": "ollama"}
+_OWNERS = {
+    "llamacpp": "llama.cpp",
+    "vllm": "vllm",
+    "organization_owner": "lm-studio",
+    "library": "ollama",
+    "Tofy": "tofy",
+    "signalbox": "signalbox",
+}
 
 
 def entries(status: int, body: bytes) -> list[dict[str, Any]]:
@@ -28,7 +36,9 @@ def entries(status: int, body: bytes) -> list[dict[str, Any]]:
 
 def server_of(listed: list[dict[str, Any]]) -> str | None:
     """Which program serves these; None where they do not say."""
-    owners = (each.get("owned_by") for each in listed)
+    owners = [each.get("owned_by") for each in listed]
+    if "signalbox" in owners:
+        return "signalbox"
     return next((_OWNERS[owner] for owner in owners if isinstance(owner, str) and owner in _OWNERS), None)
 
 
