@@ -164,6 +164,7 @@ class Trip:
         if dialect is not None and self.envelope.path == COUNTING:
             return await self._count(backend, dialect, attempt, claim)
         call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload, dialect)
+        attempt.repaired = call.repaired
         if backend.takes_client_key:
             call.credentials = self.box.keyring.keys.passed(self.envelope.headers.raw, self.envelope.grant)
         visit = _visit(self.box, self.state, self.signals, self.decision, backend, call, record, attempt)

@@ -60,6 +60,8 @@ class Call:
     """Seconds it waited for a slot; told by the backend when it is sent. None: it was not."""
     credentials: RawHeaders = field(default_factory=list)
     """Headers with the client's own key, for a backend that takes it."""
+    repaired: list[str] = field(default_factory=list)
+    """What was repaired in the answer, told by the backend that did so (`toolcalls/`)."""
 
 
 class Answer(ABC):

@@ -19,6 +19,7 @@ from router.config.backend import LitellmBackend as Spec
 from router.config.facts import Facts
 from router.config.secret import reveal
 from router.request.credentials import sounds_secret
+from router.toolcalls.answer import mended
 
 __all__ = ["LitellmBackend"]
 
@@ -80,13 +81,13 @@ class LitellmBackend(Backend):
         call.queued = await self.slots.take()
         try:
             if call.stream and call.path != "/v1/embeddings":
-                return await self._stream(call)  # gives the slot back at its end
+                return mended(await self._stream(call), call, self.spec.repair_tool_calls)  # its end frees the slot
             response = await self.bounded(self._send(call), self.spec.timeouts.first_byte)
         except BaseException:
             self.slots.give_back()
             raise
         self.slots.give_back()
-        return Plain(self._scrubber.whole(body(response), 200))
+        return mended(Plain(self._scrubber.whole(body(response), 200)), call, self.spec.repair_tool_calls)
 
     async def bounded(self, answer: Awaitable[T], patience: float) -> T:
         """Await something of LiteLLM's for at most `patience` seconds. Raises BackendError."""
