@@ -16,6 +16,7 @@ COMMANDS = {
     "test": "run the tests that stand in rules files",
     "explain": "show where a request would go, and why, without sending it",
     "keys": "make, list and revoke client keys",
+    "login": "log in at GitHub Copilot, once",
     "spend": "what was spent, by model, route, backend, key, harness or day",
     "budget": "what is left of the budgets",
     "extras": "print the optional parts (gguf) that the rules need installed",
