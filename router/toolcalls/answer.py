@@ -19,7 +19,7 @@ from router.toolcalls.wrappers import Names
 __all__ = ["mended"]
 
 PATH = "/v1/chat/completions"
-LONGEST = 8 * 1024 * 1024
+LONGEST = 1024 * 1024
 """Bytes of a plain answer beyond which it is passed on as it came."""
 
 

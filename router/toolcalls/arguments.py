@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,10 @@ LONGEST = 32 * 1024
 Repaired = dict[str, Any]
 _ENDS = ("}", "]", '"', "'")
 """A text that ends otherwise was cut off."""
+
+_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_WORD = re.compile(r"\w+")
+_NONE = re.compile("none|null")
 
 _lenient = json.JSONDecoder(strict=False)
 
@@ -60,7 +65,7 @@ def _without_fence(text: str) -> str:
 def _tried(read: Callable[[str], Any], text: str) -> Any:
     try:
         value = read(text)
-        orjson.dumps(value)  # sets, bytes and numbers without end are no JSON
+        json.dumps(value, allow_nan=False)  # sets, bytes and numbers without end are no JSON
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
     return value
@@ -80,6 +85,16 @@ def _nearly(text: str) -> Any:
     """Keys without quotes, commas too many or too few, brackets that were not closed."""
     if text[0] != "{" or not text.endswith(_ENDS) or text.count("{") < text.count("}"):
         return None
+    bare = _ESCAPE.sub("", text)
+    if bare.count('"' if '"' in bare else "'") % 2:  # a string is open
+        return None
     import json_repair
 
-    return json_repair.loads(text, skip_json_loads=True)
+    value = json_repair.loads(text, skip_json_loads=True)
+    # It drops what it cannot place. Of words and numbers nothing may be lost, and nothing come to them.
+    told = _ESCAPE.sub("", json.dumps(value, ensure_ascii=False))
+    return value if _words(bare) == _words(told) else None
+
+
+def _words(text: str) -> str:
+    return _NONE.sub("null", "".join(_WORD.findall(text)).casefold())

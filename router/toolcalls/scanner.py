@@ -19,6 +19,7 @@ _NOTABLE = re.compile(r"[<\[{`f]")
 _OPENED = re.compile(r"<tool_call|<function|<\|(?:python|tool|channel|start)|<｜tool|\[TOOL_CALLS|functools|`")
 """Where one does, in the middle of it."""
 LONGEST_OPENED = 16
+_TICKS = re.compile("`+")
 _QUOTES = "\"'“‘`"
 
 Found = tuple[str, list[Call], str]
@@ -102,8 +103,9 @@ class Scanner:
             if self._beginning(text[here : here + LONGEST_HEAD]):
                 self._text = text[here:]
                 return
-            self._pass(text[here])
-            at = here + 1
+            ticks = _TICKS.match(text, here)
+            at = here + 1 if ticks is None else ticks.end()
+            self._pass(text[here:at])
         self._text = ""
 
     def _notable(self, text: str, at: int) -> re.Match[str] | None:
@@ -119,7 +121,7 @@ class Scanner:
         return [each for each in self._wrappers if not (each.whole and self._said) and each.begins(head)]
 
     def _pass(self, text: str) -> None:
-        """These characters are no call."""
+        """These characters are no call. Backticks come by themselves."""
         if "`" not in text:
             line = text.rpartition("\n")
             if line[1]:
@@ -127,10 +129,10 @@ class Scanner:
             self._run = 0
             self._line = self._line and not line[2].strip()
         else:
-            self._run += 1
-            if self._line and self._run == 3:
+            before, self._run = self._run, self._run + len(text)
+            if self._line and before < 3 <= self._run:
                 self._fenced, self._span = not self._fenced, False
-            elif self._run < 3 or not self._line:
-                self._span = not self._span
+            elif not self._line or self._run < 3:
+                self._span ^= len(text) % 2 == 1
         self._said = self._said or bool(text.strip())
         self._before = text[-1]

@@ -113,7 +113,7 @@ def test_broken_arguments_of_a_real_call_are_repaired_and_marked() -> None:
 SIZES = st.lists(st.integers(1, 12), max_size=30)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(CALLS)), st.sampled_from(["", "Let me look.\n"]), SIZES, SIZES)
 def test_a_call_in_a_stream_becomes_one_however_it_is_cut(
     kind: str, before: str, text_sizes: list[int], byte_sizes: list[int]
@@ -144,7 +144,7 @@ def test_a_call_in_a_stream_becomes_one_however_it_is_cut(
     assert out.endswith(b"data: [DONE]\n\n")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(NO_CALLS)), SIZES, SIZES)
 def test_a_stream_without_a_call_is_the_same_bytes(kind: str, text_sizes: list[int], byte_sizes: list[int]) -> None:
     raw = whole = b": hello\n\n" + b"".join(chat_chunks(cut(NO_CALLS[kind], text_sizes), usage=True))

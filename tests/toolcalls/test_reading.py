@@ -70,6 +70,8 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
         ("{'city': 'x', 'open': True, 'more': None}", {"city": "x", "open": True, "more": None}),
         ('{"city": "x",}', {"city": "x"}),
         ('{city: "x", "tags": [1, 2,]}', {"city": "x", "tags": [1, 2]}),
+        ('{"text": "she said "yes" to it"}', {"text": 'she said "yes" to it'}),
+        ('{text: "a\\nb", "none": None}', {"text": "a\nb", "none": None}),
         ('{"a": {"b": [1, 2]', {"a": {"b": [1, 2]}}),
         ('```json\n{"city": "x"}\n```', {"city": "x"}),
         ('"{\\"city\\": \\"x\\"}"', {"city": "x"}),
@@ -91,7 +93,11 @@ def test_arguments_that_are_nearly_json_become_json(written: str, meant: dict[st
         "42",
         "rm -rf /",
         '{"command": "rm -rf /tmp/build',  # cut off within a string: half a command is another command
+        '{"command": "echo ${HOME}',  # the same, and it ends like an object
+        "{'command': 'echo ${HOME}",
         '{"a": 1}} trailing',
+        '{"a" 1}',  # nobody knows where the 1 belongs
+        '{"a": 1e999}',
         "{" * 30_000,
         "[" * 30_000,
     ],
