@@ -131,7 +131,7 @@ class Copilot:
         there = self._files.logged_in
         if there and self._facts.fault == NOT_LOGGED_IN:
             self._facts.up, self._facts.fault = True, None
-        elif not there:
+        elif not there and self._facts.fault in (None, NOT_LOGGED_IN):
             self._facts.up, self._facts.fault = False, NOT_LOGGED_IN
         return there
 

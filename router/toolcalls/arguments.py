@@ -13,11 +13,10 @@ from typing import Any
 
 import orjson
 
-__all__ = ["Repaired", "as_object", "repaired"]
+__all__ = ["as_object", "repaired"]
 
 LONGEST = 32 * 1024
 """Characters beyond which only JSON itself is read: json_repair takes up to 8 µs for each on hostile input."""
-Repaired = dict[str, Any]
 _ENDS = ("}", "]", '"', "'")
 """A text that ends otherwise was cut off."""
 
@@ -39,7 +38,7 @@ def repaired(text: str) -> str | None:
     return None if found is None else json.dumps(found, ensure_ascii=False)
 
 
-def as_object(text: str) -> Repaired | None:
+def as_object(text: str) -> dict[str, Any] | None:
     """The object that a text means; None where it means none."""
     bare = _without_fence(text.strip())
     if not bare:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from openai import OpenAI
 
+from tests import tiny_gguf
 from tests.signalbox import Signalbox, post, signalbox
 from tests.toolcalls.samples import CALLS, TOOLS
 from tests.upstream import Request, Upstream, chat_answer, respond, upstream
@@ -101,3 +103,37 @@ def test_the_cache_keeps_the_repaired_answer(proxy: Signalbox) -> None:
     assert [each[1]["x-signalbox-cache"] for each in (first, again)] == ["miss", "hit"]
     assert first[2] == again[2]
     assert b'"x_signalbox"' in again[2]
+
+
+def test_an_agent_of_another_api_gets_the_call_too(proxy: Signalbox) -> None:
+    tool = {"name": "get_weather", "input_schema": TOOLS[0]["function"]["parameters"]}  # type: ignore[index]
+    body = {"model": "small", "max_tokens": 99, "messages": [{"role": "user", "content": "hi"}], "tools": [tool]}
+    _, headers, answer = post(proxy, "/v1/messages", json.dumps(body).encode())
+    told = json.loads(answer)
+    assert told["stop_reason"] == "tool_use"
+    assert [block["name"] for block in told["content"] if block["type"] == "tool_use"] == ["get_weather"]
+    assert headers["x-signalbox-changed"] == "tool_call:tool_call"
+
+
+def test_a_model_in_process_says_the_same_with_it_and_without(tmp_path: Path) -> None:
+    pytest.importorskip("llama_cpp")
+    template = tmp_path / "template.jinja"
+    template.write_text("{% for m in messages %}{{ m.content }}{% endfor %}{# <tool_call> #}")
+    model = tiny_gguf.write(tmp_path / "tiny.gguf")
+    backends = (
+        "".join(
+            f'  {name}: {{kind: gguf, path: "{model}", chat_template: "{template}", repair_tool_calls: {name}}}\n'
+            for name in ("true", "false")
+        )
+        .replace("  true:", "  with:")
+        .replace("  false:", "  without:")
+    )
+    with signalbox(f"version: 1\nbackends:\n{backends}routes: [{{to: with}}]\n") as proxy:
+        for choice in ("auto", {"type": "function", "function": {"name": "read"}}):
+            said = []
+            for name in ("with", "without"):
+                body = asked(model=name, tool_choice=choice, temperature=0, max_tokens=400)
+                message = json.loads(post(proxy, CHAT, body)[2])["choices"][0]["message"]
+                calls = [call.pop("id") and call for call in message.get("tool_calls", ())]
+                said.append((message["content"], calls))
+            assert said[0] == said[1]
