@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from router.toolcalls.arguments import as_object
+from router.toolcalls.typed import typed
 from router.toolcalls.wrappers import Names
 
 __all__ = ["Call", "Tools", "read"]
@@ -90,7 +91,7 @@ def _glm(text: str, at: int, tools: Tools) -> tuple[Call, int]:
             raise _NoCall
         at += len("<arg_value>")
         end = _closing(text, at, "</arg_value>", ("<arg_key>", "</tool_call>"))
-        values[key] = _typed(text[at:end], tools.types[name].get(key))
+        values[key] = typed(text[at:end], tools.types[name].get(key))
         at = _skip(text, end + len("</arg_value>"))
     return Call(name, _written(values), False), at
 
@@ -124,7 +125,7 @@ def _function(text: str, at: int, tools: Tools) -> tuple[Call, int]:
             key = text[at + len("<parameter=") : end].strip("\"' ")
             at = end + 1
             end = _closing(text, at, "</parameter>", ("<parameter=", "</function>"))
-            values[key] = _typed(text[at:end], tools.types[name].get(key))
+            values[key] = typed(text[at:end], tools.types[name].get(key))
             at = _skip(text, end + len("</parameter>"))
         call = Call(name, _written(values), False)
     if not text.startswith("</function>", at) and at < len(text):
@@ -345,42 +346,6 @@ def _name(written: object, tools: Tools) -> str:
     if name is None:
         raise _NoCall
     return name
-
-
-def _typed(text: str, schema: Any) -> Any:
-    """A value that stood as text in XML, by the type that the tool's schema gives it; text where it gives none."""
-    text = text.removeprefix("\n").removesuffix("\n")
-    wanted = schema.get("type") if isinstance(schema, dict) else None
-    kinds = {wanted} if isinstance(wanted, str) else set(wanted) if isinstance(wanted, list) else set()
-    if not kinds or "string" in kinds:
-        return text
-    for read in (json.loads, ast.literal_eval):
-        if len(text) > LONGEST_PYTHON and read is not json.loads:
-            break
-        try:
-            value = read(text.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if any(_is_a(value, kind) for kind in kinds):
-            return value
-    words = {"true": True, "false": False}
-    return words.get(text.strip().lower(), text) if "boolean" in kinds else text
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "integer": (int,),
-    "number": (int, float),
-    "object": (dict,),
-    "array": (list,),
-    "null": (type(None),),
-}
-
-
-def _is_a(value: Any, kind: Any) -> bool:
-    if isinstance(value, bool):
-        return bool(kind == "boolean")
-    allowed: tuple[type, ...] = _TYPES.get(kind, ())
-    return isinstance(value, allowed)
 
 
 def _written(values: dict[str, Any]) -> str:
