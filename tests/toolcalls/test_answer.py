@@ -166,12 +166,14 @@ def fragments(pieces: list[str]) -> list[bytes]:
     return [b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks] + [b"data: [DONE]\n\n"]
 
 
+@settings(max_examples=60, deadline=None)
 @given(SIZES)
 def test_arguments_of_a_stream_that_are_json_are_the_same_bytes(sizes: list[int]) -> None:
     events = fragments(cut('{"path": "a.py", "more": [1, 2]}', sizes))
     assert stream(events, call()) == b"".join(events)
 
 
+@settings(max_examples=60, deadline=None)
 @given(SIZES)
 def test_broken_arguments_of_a_stream_are_repaired_however_they_are_cut(sizes: list[int]) -> None:
     asked = call()

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.toolcalls.answer import _offered
@@ -43,6 +43,7 @@ def test_what_only_speaks_of_a_call_stays_text(kind: str) -> None:
     assert scan.end() is None
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from([text for _, text, _ in CALLS.values()] + list(NO_CALLS.values())), st.data())
 def test_it_does_not_matter_how_a_text_is_cut(text: str, data: st.DataObject) -> None:
     whole, cut = scanner(), scanner()
@@ -56,6 +57,7 @@ def test_it_does_not_matter_how_a_text_is_cut(text: str, data: st.DataObject) ->
     assert whole.end() == cut.end()
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text(alphabet="<[{`f|>tool_cal TOOL\n\"'x", max_size=200))
 def test_any_text_is_read_without_an_error(text: str) -> None:
     scan = scanner()
