@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": "look whether all that the rules need is there and works, and say what to do where not",
     "explain": "show where a request would go, and why, without sending it",
     "keys": "make, list and revoke client keys",
+    "login": "log in at GitHub Copilot, once",
     "spend": "what was spent, by model, route, backend, key, harness or day",
     "budget": "what is left of the budgets",
     "extras": "print the optional parts (gguf) that the rules need installed",

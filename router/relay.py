@@ -335,6 +335,8 @@ def _trace(headers: RawHeaders, record: Record) -> None:
         headers.append((b"x-signalbox-cache", record.cache.encode("ascii")))
     if record.similarity:
         headers.append((b"x-signalbox-similarity", b"%.4f" % record.similarity))
+    if record.repaired:
+        headers.append((b"x-signalbox-changed", ", ".join(record.repaired).encode("ascii")))
     if record.cost is not None:
         headers.append((b"x-signalbox-cost-usd", b"%.9f" % record.cost.usd))
 

@@ -27,6 +27,7 @@ from router.outgoing import hides_usage, model_for, prepare
 from router.refusal import Refusal, shape
 from router.relay import Beaten, Terms, relay
 from router.request.envelope import Envelope
+from router.request.initiator import initiator
 from router.request.signals import Signals
 from router.request.upload import Upload
 from router.respond import error_event
@@ -164,6 +165,9 @@ class Trip:
         if dialect is not None and self.envelope.path == COUNTING:
             return await self._count(backend, dialect, attempt, claim)
         call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload, dialect)
+        attempt.repaired = call.repaired
+        if backend.asks_initiator:
+            call.initiator = initiator(self.signals)
         if backend.takes_client_key:
             call.credentials = self.box.keyring.keys.passed(self.envelope.headers.raw, self.envelope.grant)
         visit = _visit(self.box, self.state, self.signals, self.decision, backend, call, record, attempt)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from router.config.facts import Facts
+from router.request.initiator import Initiator
 from router.telemetry.work import Work
 
 if TYPE_CHECKING:  # it raises what stands here
@@ -60,6 +61,10 @@ class Call:
     """Seconds it waited for a slot; told by the backend when it is sent. None: it was not."""
     credentials: RawHeaders = field(default_factory=list)
     """Headers with the client's own key, for a backend that takes it."""
+    initiator: Initiator = "user"
+    """Who began it, for a backend that `asks_initiator`."""
+    repaired: list[str] = field(default_factory=list)
+    """What was repaired in the answer, told by the backend that did so (`toolcalls/`)."""
 
 
 class Answer(ABC):
@@ -139,6 +144,8 @@ class Backend(ABC):
     """Takes `stream_options.include_usage`."""
     first_content: float | None = None
     """Seconds within which the first content of a stream must come; None: as long as it takes."""
+    asks_initiator: bool = False
+    """It is told whether a user or an agent began a request."""
     takes_client_key: bool = False
     """It is sent the key that the client sent (`pass_key`)."""
     slots: Slots

@@ -25,6 +25,7 @@ from router.backends.slots import Slots
 from router.config.backend import GgufBackend as Spec
 from router.config.facts import Facts
 from router.telemetry.work import Work
+from router.toolcalls.answer import mended
 
 __all__ = ["GgufBackend"]
 
@@ -92,7 +93,9 @@ class GgufBackend(Backend):
         except BaseException:
             job.cancel()
             raise
-        return Events(_pieces(job, first), job.cancel) if call.stream and call.path != EMBEDDINGS else Plain(first)
+        streams = call.stream and call.path != EMBEDDINGS
+        answer = Events(_pieces(job, first), job.cancel) if streams else Plain(first)
+        return mended(answer, call, self.spec.repair_tool_calls)
 
     async def count_tokens(self, data: dict[str, Any]) -> int | None:
         """A worker counts, between two answers: the model is not freed before that."""

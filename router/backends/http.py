@@ -18,6 +18,7 @@ from router.config.backend import HttpBackend as Spec
 from router.config.facts import Facts
 from router.config.secret import reveal
 from router.request.credentials import CREDENTIALS, sounds_secret
+from router.toolcalls.answer import mended
 from router.wire.client import Limits, Origin, Pool, Response, WireError
 
 __all__ = ["HttpBackend"]
@@ -114,7 +115,7 @@ class HttpBackend(Backend):
             response.abort()
             slots.give_back()
             raise BackendError("broken", _redirected(response))
-        return HttpAnswer(response, slots, self._scrubber)
+        return mended(HttpAnswer(response, slots, self._scrubber), call, self.spec.repair_tool_calls)
 
     async def count_tokens(self, data: dict[str, Any]) -> int | None:
         if self.facts.loaded is False:  # to ask would load the model

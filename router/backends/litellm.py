@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any, TypeVar
 
 from router.backends.contract import Answer, Backend, BackendError, Call, Events, Plain
+from router.backends.copilot import NOT_LOGGED_IN, PROVIDER, Copilot, headers, is_copilot
 from router.backends.litellm_chunks import DONE, body, event
 from router.backends.litellm_errors import Redactor, backend_error
 from router.backends.litellm_library import library
@@ -19,6 +20,7 @@ from router.config.backend import LitellmBackend as Spec
 from router.config.facts import Facts
 from router.config.secret import reveal
 from router.request.credentials import sounds_secret
+from router.toolcalls.answer import mended
 
 __all__ = ["LitellmBackend"]
 
@@ -56,6 +58,8 @@ class LitellmBackend(Backend):
         # An answer may well be about what stands in KEYCLOAK_URL: of the environment only what is a key by its name.
         keys = (value for name, value in os.environ.items() if name.endswith(_KEY_NAMES))
         self._scrubber = Scrubber([*secrets, *keys])
+        self._copilot = Copilot(facts) if is_copilot(spec.model) else None
+        self.asks_initiator = self._copilot is not None
         self._imported = asyncio.Event()
         self._importing: asyncio.Task[None] | None = None
 
@@ -65,11 +69,15 @@ class LitellmBackend(Backend):
 
     async def start(self) -> None:
         self._importing = asyncio.get_running_loop().create_task(self._import())
+        if self._copilot is not None:
+            self._copilot.start()
 
     async def close(self) -> None:
         """Nothing is held but answers under way; LiteLLM shares its connections among all backends."""
         if self._importing is not None:
             self._importing.cancel()
+        if self._copilot is not None:
+            self._copilot.stop()
 
     async def ask(self, call: Call) -> Answer:
         """Send the call. A stream's answer is there with its first chunk."""
@@ -80,13 +88,13 @@ class LitellmBackend(Backend):
         call.queued = await self.slots.take()
         try:
             if call.stream and call.path != "/v1/embeddings":
-                return await self._stream(call)  # gives the slot back at its end
+                return mended(await self._stream(call), call, self.spec.repair_tool_calls)  # its end frees the slot
             response = await self.bounded(self._send(call), self.spec.timeouts.first_byte)
         except BaseException:
             self.slots.give_back()
             raise
         self.slots.give_back()
-        return Plain(self._scrubber.whole(body(response), 200))
+        return mended(Plain(self._scrubber.whole(body(response), 200)), call, self.spec.repair_tool_calls)
 
     async def bounded(self, answer: Awaitable[T], patience: float) -> T:
         """Await something of LiteLLM's for at most `patience` seconds. Raises BackendError."""
@@ -114,10 +122,16 @@ class LitellmBackend(Backend):
         given = arguments(call.path, call.data, openai=self._speaks_openai)
         if stream:
             given |= {"stream": True, "stream_options": {"include_usage": True}}
-        return await getattr(self._litellm, _FUNCTIONS[call.path])(**(given | self._fixed))
+        given |= self._fixed
+        if self._copilot is not None and call.path == "/v1/chat/completions":
+            told = headers(self.spec.model, call.initiator, call.data)
+            given["extra_headers"] = told | given.get("extra_headers", {})
+        return await getattr(self._litellm, _FUNCTIONS[call.path])(**given)
 
     async def _ready(self) -> None:
         """LiteLLM is imported. Raises BackendError when it cannot be, or takes longer than an answer may."""
+        if self._copilot is not None:
+            self._copilot.check()
         if not self._imported.is_set():
             limits = self.spec.timeouts
             try:
@@ -127,11 +141,15 @@ class LitellmBackend(Backend):
                 raise BackendError("timeout", "LiteLLM is still being imported", status=504) from None
         if self._litellm is None:
             raise BackendError("down", self.facts.fault or "LiteLLM cannot be used")
+        if self._copilot is not None:
+            await self._copilot.ready()
 
     async def _import(self) -> None:
         try:
             litellm = await asyncio.to_thread(library)
-            _, provider, _, _ = litellm.get_llm_provider(model=self.spec.model, api_base=self.spec.api_base)
+            provider = PROVIDER
+            if self._copilot is None:  # of Copilot's, this would begin a login
+                _, provider, _, _ = litellm.get_llm_provider(model=self.spec.model, api_base=self.spec.api_base)
         except Exception as fault:  # an import runs anybody's code; the backend is down, whatever it was
             self.facts.up, self.facts.fault = False, self._redact(f"LiteLLM cannot serve {self.spec.model}: {fault}")
             log.warning("%s is down: %s", self.name, self.facts.fault)
@@ -139,7 +157,8 @@ class LitellmBackend(Backend):
             self._speaks_openai = speaks_openai(litellm, provider)
             self._fixed = self._arguments()
             self._litellm = litellm
-            self.facts.up, self.facts.fault = True, None
+            if self._copilot is None or self.facts.fault != NOT_LOGGED_IN:
+                self.facts.up, self.facts.fault = True, None
         finally:
             self._imported.set()
 

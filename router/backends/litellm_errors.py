@@ -16,7 +16,7 @@ LONGEST = 1000
 _DECORATION = re.compile(r"^(?:litellm\.)?(?:[A-Z]\w*(?:Error|Exception|Timeout))\s*(?::|-)\s*")
 _HANDLE = re.compile(r"\.? ?Handle with `litellm\.\w+`\.?|\s*LiteLLM Retried: \d+ times.*$", re.DOTALL)
 _SECRET = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|key|hf|r8|nvapi)[-_][A-Za-z0-9*_-]{6,}|\bAIza[\w-]{20,}"
+    r"\b(?:sk|pk|rk|gsk|xai|key|hf|r8|nvapi|gh[opu])[-_][A-Za-z0-9*_-]{6,}|\bAIza[\w-]{20,}"
     r"|(?<=Bearer )\S{6,}|(?<=[?&]key=)[^&\s]+"
 )
 _NO_CONNECTION = frozenset(

@@ -94,6 +94,8 @@ def _settle(litellm: Any) -> None:
     litellm.disable_streaming_logging = True
     litellm.disable_hf_tokenizer_download = True
     litellm.num_retries = 0
+    # Else a system prompt would become something that the assistant has said.
+    litellm.disable_copilot_system_to_assistant = True
 
 
 def _warm(litellm: Any) -> None:

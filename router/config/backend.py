@@ -116,7 +116,15 @@ class _Backend(_Strict):
         return self
 
 
-class HttpBackend(_Backend):
+class _Calling(_Backend):
+    repair_tool_calls: bool = Field(
+        False,
+        description="true: what is plainly a tool call in the text becomes one, arguments that are nearly JSON become "
+        "JSON; each repair is told",
+    )
+
+
+class HttpBackend(_Calling):
     """Any server that speaks the OpenAI API: llama.cpp, vLLM, Ollama, LM Studio, Msty, a cloud."""
 
     kind: Literal["http"] = Field("http", description="any OpenAI-compatible server; may be left out")
@@ -151,7 +159,7 @@ class HttpBackend(_Backend):
         return self
 
 
-class LitellmBackend(_Backend):
+class LitellmBackend(_Calling):
     """Any provider of LiteLLM; keys come from here or from the provider's usual environment variable."""
 
     kind: Literal["litellm"] = Field(description="any provider of LiteLLM")
@@ -162,7 +170,7 @@ class LitellmBackend(_Backend):
     timeouts: Timeouts = Field(default_factory=lambda: Timeouts(), description="how long it may take")
 
 
-class GgufBackend(_Backend):
+class GgufBackend(_Calling):
     """A GGUF file run by llama.cpp inside this process."""
 
     kind: Literal["gguf"] = Field(description="llama.cpp in this process")

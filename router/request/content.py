@@ -246,6 +246,14 @@ class Conversation:
         return False
 
     @property
+    def ends_with_turn(self) -> bool:
+        """The last that was said, system prompts aside, is a turn of the user's own."""
+        for index in range(len(self.items) - 1, -1, -1):
+            if self.items[index].role not in (SYSTEM, OTHER):
+                return self.items[index].role == USER and self._is_turn(index)
+        return True
+
+    @property
     def last_words(self) -> str:
         """The raw text of the very last user message, wrapped or not."""
         return next((plain(item.content) for item in reversed(self.items) if item.role == USER), "")

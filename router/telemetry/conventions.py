@@ -108,6 +108,8 @@ def of_attempt(record: Record, attempt: Attempt, provider: Provider) -> Attribut
         said["error.type"] = attempt.reason.removeprefix("status ")
         if attempt.reason.startswith("status "):
             said["http.response.status_code"] = int(attempt.reason.removeprefix("status "))
+    if attempt.repaired:
+        said["signalbox.repaired"] = list(attempt.repaired)
     if attempt is record.attempts[-1]:
         _answer(said, record, attempt)
         if trace is not None:

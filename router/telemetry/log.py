@@ -160,6 +160,8 @@ def as_json(at: float, record: Record) -> str:
     }
     if limit := record.limit:
         said["limit"] = limit
+    if repaired := record.repaired:
+        said["repaired"] = repaired
     if tokens is not None:
         said["input"], said["output"] = tokens.input, tokens.output
         said["cached"], said["reasoning"] = tokens.cached, tokens.reasoning
@@ -190,6 +192,8 @@ def as_text(at: float, record: Record) -> str:
     else:
         parts.append(record.path)
     parts += [f"after {attempt.backend} ({attempt.reason})" for attempt in record.attempts[:-1]]
+    if repaired := record.repaired:
+        parts.append(f"repaired {', '.join(repaired)}")
     if record.cache:
         parts.append(f"cache {record.cache}")
     parts.append(_seconds(record.ended - record.started))

@@ -102,6 +102,11 @@ class Metrics:
         self.unretried = Counter(
             "signalbox_retries_refused", "Retries and hedges that the retry budget did not allow.", ()
         )
+        self.repaired = Counter(
+            "signalbox_repaired_tool_calls",
+            "Answers in whose tool calls something was repaired, by what it was.",
+            ("backend", "repair"),
+        )
         self.cancelled = Counter("signalbox_cancelled", "Requests given up, by whom.", ("route", "backend", "by"))
         self.broken = Counter(
             "signalbox_streams_broken",
@@ -124,6 +129,7 @@ class Metrics:
             *(self.requests, self.duration, self.overhead, self.first, self.speed, self.tokens, self.spend),
             *(self.baseline, self.saved, self.unpriced, self.cache, self.matches, self.rejections, self.attempts),
             *(self.fallbacks, self.cancelled, self.broken, self.reloads, self.latency, self.queued, self.cache_bytes),
+            self.repaired,
             *(self.cache_failures, self.retries, self.hedges, self.unretried, self.circuit_opened, self.limited),
             *self.work,
             Gauge("signalbox_requests_in_flight", "Requests being answered.", (), lambda: [((), self.running)]),
@@ -147,6 +153,8 @@ class Metrics:
             self.limited.add(limit, record.key or "", record.route)
         if record.rejected or record.outcome != "ok" or len(record.attempts) != 1:
             self._count_rare(record)
+        for repair in record.repaired:
+            self.repaired.add(record.backend, repair)
         if record.cache:
             self.cache.add(record.route, record.cache)
             if record.cache_bytes:

@@ -65,6 +65,8 @@ class Attempt:
     similarity: float = 0.0
     cache_bytes: int = 0
     """These three as the record has them, of this attempt."""
+    repaired: list[str] = field(default_factory=list)
+    """What was repaired in its answer: `tool_call:` and the wrapper that a call stood in, `arguments`."""
 
 
 @dataclass(slots=True)
@@ -135,6 +137,11 @@ class Record:
     """None where there are no traces."""
     unwanted: list[Record] = field(default_factory=list)
     """For each answer that was paid for and not given to the client: rejected by the route, or beaten by another."""
+
+    @property
+    def repaired(self) -> list[str]:
+        """What was repaired in the answer that the client got."""
+        return self.attempts[-1].repaired if self.attempts else []
 
     @property
     def paid(self) -> float | None:
