@@ -64,7 +64,7 @@ class Course:
 
     def __init__(self, model: str, thoughts: Thoughts):
         """`model`: the name that the client asked for, which the answer bears too, as Anthropic's own do: clients keep
-        what belongs to a model, such as its thoughts, by that name. "": it asked for none, and is told the backend's."""
+        what belongs to a model, such as its thoughts, by it. "": it asked for none, and is told the backend's."""
         self._model = model
         self._thoughts = thoughts
         self._segments: deque[_Segment] = deque()
