@@ -11,8 +11,8 @@ __all__ = ["EXPOSED", "Cors"]
 
 EXPOSED = (
     "x-request-id, x-signalbox-route, x-signalbox-backend, x-signalbox-model, x-signalbox-attempts, "
-    "x-signalbox-cost-usd, x-signalbox-cache, x-signalbox-similarity, age, server-timing, retry-after, "
-    "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
+    "x-signalbox-changed, x-signalbox-cost-usd, x-signalbox-cache, x-signalbox-similarity, age, server-timing, "
+    "retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )
 

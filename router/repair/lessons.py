@@ -16,7 +16,7 @@ import re2
 from router.config.repair import TokensField
 from router.repair.needs import DROPPABLE, NOTHING, Needs, all_of
 
-__all__ = ["TEACHING", "Lesson", "lessons"]
+__all__ = ["ENOUGH", "SHARE", "TEACHING", "Lesson", "lessons"]
 
 LOOKED_AT = 16 * 1024
 """Bytes of an error in which the words are looked for."""

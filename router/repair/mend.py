@@ -11,9 +11,9 @@ from router.repair.messages import mend_messages
 from router.repair.needs import NOTHING, Needs
 from router.request.edit import REMOVE
 
-__all__ = ["REPAIRED", "Mended", "mend"]
+__all__ = ["PATHS", "UNCHANGED", "Mended", "mend"]
 
-REPAIRED = frozenset({"/v1/chat/completions", "/v1/completions"})
+PATHS = frozenset({"/v1/chat/completions", "/v1/completions"})
 """Paths whose requests are repaired."""
 FIELDS = ("max_tokens", "max_completion_tokens")
 

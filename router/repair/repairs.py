@@ -9,8 +9,8 @@ from typing import Any
 from router.config.backend import Backend
 from router.config.facts import Facts
 from router.config.repair import Repair
-from router.repair.lessons import Lesson, lessons
-from router.repair.mend import Mended, mend
+from router.repair.lessons import ENOUGH, SHARE, Lesson, lessons
+from router.repair.mend import UNCHANGED, Mended, mend
 from router.repair.needs import NOTHING, Needs
 from router.repair.table import known_of
 
@@ -18,6 +18,8 @@ __all__ = ["Repairs"]
 
 KEPT = 6 * 3600.0
 """Seconds for which a lesson is remembered: a server that was upgraded gets another chance."""
+SAFELY, MARGIN = 1.15, 64
+"""The tokens of a prompt are an estimate: so much more, and so many beside for the template."""
 MOST_MODELS = 64
 """Of one backend: where it has no name of its own, its models are the clients' words."""
 
@@ -61,17 +63,27 @@ class Repairs:
         needs = known_of(self._spec, model) | learned | about | self._said
         return NOTHING if needs == NOTHING else needs
 
-    def lesson(
-        self, model: str, status: int, error: bytes, data: dict[str, Any], so_far: Needs
-    ) -> tuple[Lesson, Mended] | None:
-        """What an error to `data`, repaired with `so_far`, teaches; None where nothing of it would change the body."""
+    def mended(self, data: dict[str, Any], needs: Needs, tokens: Callable[[], int], room: int | None = None) -> Mended:
+        """What differs when it is sent this body of chat completions, or completions. `tokens` of the prompt are asked
+        for only where they matter; `room` is what the backend itself has told."""
+        return mend(data, needs, lambda: room if room is not None else self._room(tokens()))
+
+    def _room(self, tokens: int) -> int | None:
+        """What a prompt of about so many tokens leaves of the context, on the safe side; None where that is no answer,
+        or not known."""
+        context = self._facts.context
+        if context is None:
+            return None
+        left = context - int(tokens * SAFELY) - MARGIN
+        return left if left >= min(ENOUGH, context // SHARE) else None
+
+    def lesson(self, status: int, error: bytes, data: dict[str, Any]) -> Lesson | None:
+        """What an error to this body teaches; None where nothing of it would change it."""
         if self._off:
             return None
-        before = mend(data, so_far)
         for lesson in lessons(status, error):
-            after = mend(data, so_far | lesson.needs, _constant(lesson.room))
-            if after.changes != before.changes:
-                return lesson, after
+            if mend(data, lesson.needs, _constant(lesson.room)) is not UNCHANGED:
+                return lesson
         return None
 
     def remember(self, model: str, needs: Needs) -> None:

@@ -158,6 +158,8 @@ def as_json(at: float, record: Record) -> str:
         "first": round(record.first - started, 4) if record.first else None,
         "seconds": round(record.ended - started, 4),
     }
+    if record.changed:
+        said["changed"] = list(record.changed)
     if limit := record.limit:
         said["limit"] = limit
     if tokens is not None:
@@ -190,6 +192,8 @@ def as_text(at: float, record: Record) -> str:
     else:
         parts.append(record.path)
     parts += [f"after {attempt.backend} ({attempt.reason})" for attempt in record.attempts[:-1]]
+    if record.changed:
+        parts.append(f"changed ({', '.join(record.changed)})")
     if record.cache:
         parts.append(f"cache {record.cache}")
     parts.append(_seconds(record.ended - record.started))

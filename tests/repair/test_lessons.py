@@ -217,9 +217,7 @@ def test_nothing_is_changed_where_the_rules_say_so() -> None:
     known, facts = repairs(url="https://api.mistral.ai/v1", repair=False)
     facts.max_output = 5
     assert known.needs("m") is NOTHING
-    assert (
-        known.lesson("m", 400, error("Unsupported parameter: 'seed'")[1], {"seed": 1, "messages": []}, NOTHING) is None
-    )
+    assert known.lesson(*REFUSES, {"seed": 1, "messages": []}) is None
 
 
 def test_facts_that_come_later_count() -> None:
@@ -234,18 +232,15 @@ REFUSES = error("Unsupported parameter: 'seed'")
 
 def test_only_what_stands_in_the_request_is_learned() -> None:
     known, _ = repairs()
-    assert known.lesson("m", *REFUSES, {"messages": []}, NOTHING) is None
-    assert known.lesson("m", *REFUSES, {"messages": [], "seed": 1}, dropping("seed")) is None
-    taught = known.lesson("m", *REFUSES, {"messages": [], "seed": 1}, NOTHING)
-    assert taught is not None and taught[0].needs == dropping("seed") and taught[1].words == ("dropped seed",)
+    assert known.lesson(*REFUSES, {"messages": []}) is None
+    assert known.lesson(*REFUSES, {"messages": [], "seed": 1}) == Lesson(dropping("seed"))
 
 
 def test_the_likeliest_repair_that_changes_something_is_taken() -> None:
     known, _ = repairs()
     told = error("Only user, assistant and tool roles are supported, got system.", 500)
     single = {"messages": [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]}
-    taught = known.lesson("m", *told, single, NOTHING)
-    assert taught is not None and taught[0].needs.system == "none"
+    assert known.lesson(*told, single) == Lesson(Needs(system="none"))
 
 
 def test_a_lesson_is_forgotten_after_some_hours() -> None:
