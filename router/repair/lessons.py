@@ -26,7 +26,8 @@ MOST_FIELDS = 32
 REFUSED = frozenset({400, 422})
 """Statuses that speak of the request."""
 TEACHING = REFUSED | {500}
-"""llama.cpp tells an exception of the chat template with 500 (ggml-org/llama.cpp#27367)."""
+"""llama.cpp tells an exception of the chat template with 500 (ggml-org/llama.cpp#27367), llama_cpp.server every
+fault."""
 
 SHARE = 8
 ENOUGH = 256
@@ -53,6 +54,7 @@ def _compiled(*patterns: str) -> re2._Regexp:
 _DEVELOPER = _compiled(
     r"unknown variant .developer",  # DeepSeek (earendil-works/pi#1048)
     r"tag .developer. found using",  # pydantic: vLLM, Qwen's cloud (bramses/chatgpt-md#189)
+    r"\binput['\"]: ?['\"]developer['\"]",  # llama_cpp.server 0.3, in a list of pydantic's faults, with 500
     r"input should be 'system', 'user'",  # DeepInfra (earendil-works/pi#1578)
     r"does not support 'developer'",  # OpenAI's o1-mini
     r"unexpected (?:message )?role",  # templates of Qwen and others (peonist-ai/halogen-server#3)

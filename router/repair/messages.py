@@ -14,6 +14,8 @@ __all__ = ["mend_messages"]
 
 Messages = list[Any]
 
+ORDERS = ("system", "developer")
+"""Roles of the system's messages: of a backend that takes the second, too, they are the same."""
 JOINT = "\n\n"
 """Between two texts that become one: a blank line."""
 
@@ -79,11 +81,9 @@ def _with_system(messages: Messages, system: System) -> tuple[Messages, list[str
     know that a model takes none there do the same), and at the beginning it would make the server read the whole
     conversation anew each time it changes. So its authority shrinks, and never that of the user's words grows.
     """
-    roles = [each.get("role") if isinstance(each, dict) else None for each in messages]
-    opening = 0
-    while opening < len(roles) and roles[opening] == "system":
-        opening += 1
-    late = [index for index in range(opening, len(roles)) if roles[index] == "system"]
+    orders = [_role(each) in ORDERS for each in messages]
+    opening = orders.index(False) if False in orders else len(orders)
+    late = [index for index in range(opening, len(orders)) if orders[index]]
     if system == "none":
         late, opening = [*range(opening), *late], 0
     if not late and opening < 2:
@@ -121,7 +121,7 @@ def _among_users(messages: Messages) -> Messages:
         return False
 
     for each in messages:
-        if _role(each) == "system":
+        if _role(each) in ORDERS:
             waiting.append(each)
         elif _role(each) == "tool" or not settle(each):
             out.append(each)

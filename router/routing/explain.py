@@ -27,8 +27,8 @@ def explain(
     `gate`, `reason`, `changed`: a word for each repair of the request), `choice` (by what the route orders them; None
     without a route and where the client named one), `cache` (`ttl` in seconds, `scope`; None where the route keeps no
     answers), `attempts` (what the route says of `retries`, `hedge` and `timeout` in seconds, `accept`; None without a
-    route), `rules` (each `name`, `matched`, `conditions` with `signal`, `wanted`, `found`, `ok`) up to and including the
-    first that matches, as those after it are not looked at, and `signals` with the value of each.
+    route), `rules` (each `name`, `matched`, `conditions` with `signal`, `wanted`, `found`, `ok`) up to and including
+    the first that matches, as those after it are not looked at, and `signals` with the value of each.
     """
     decision = plan.decide(signals, facts, told=True)
     settings = decision.settings

@@ -103,6 +103,13 @@ def test_developers_are_merged_with_the_system() -> None:
     assert words == ("developer->system", "system merged")
 
 
+def test_a_developer_that_is_taken_counts_as_the_system() -> None:
+    given = says("developer", "a"), says("system", "b"), says("user", "u"), says("developer", "c")
+    mended, words = messages(Needs(system="one"), *given)
+    assert mended == [says("developer", "a\n\nb"), says("user", "u\n\nc")]
+    assert words == ("system merged", "system->user")
+
+
 def test_what_one_side_says_in_a_row_is_one_message_where_sides_take_turns() -> None:
     call = says("assistant", None, tool_calls=[{"id": "1"}])
     given = (
