@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from router.config.repair import System
@@ -89,8 +90,8 @@ def _with_system(messages: Messages, system: System) -> tuple[Messages, list[str
     if not late and opening < 2:
         return messages, []
     if system == "hoist":
-        head = [messages[index] for index in (*range(opening), *late)]
-        rest = [each for index, each in enumerate(messages) if index >= opening and index not in set(late)]
+        head = [each for each, order in zip(messages, orders, strict=True) if order]
+        rest = [each for each, order in zip(messages, orders, strict=True) if not order]
         return [_joined(head), *rest], ["system merged"]
     head = [_joined(messages[:opening])] if opening else []
     words = ["system merged"] if opening > 1 else []
@@ -114,7 +115,7 @@ def _among_users(messages: Messages) -> Messages:
         if out and _role(out[-1]) == "user":
             out[-1] = _joined([out[-1], spoken])
         elif _role(following) == "user":
-            out.append({**following, "content": _join(spoken.get("content"), following.get("content"))})
+            out.append({**following, "content": _join([spoken.get("content"), following.get("content")])})
             return True
         else:
             out.append(spoken)
@@ -135,32 +136,35 @@ def _role(message: Any) -> Any:
 
 def _alternating(messages: Messages) -> Messages:
     """With what one side says in a row as one message; calls of tools stand at the end of theirs."""
-    out: Messages = []
+    turns: list[Messages] = []
     for each in messages:
-        last = out[-1] if out else None
+        last = turns[-1][-1] if turns else None
         role = _role(each)
         if last is not None and role == _role(last) and role in ("user", "assistant") and not last.get("tool_calls"):
-            out[-1] = _joined([last, each])
+            turns[-1].append(each)
         else:
-            out.append(each)
-    return messages if len(out) == len(messages) else out
+            turns.append([each])
+    if len(turns) == len(messages):
+        return messages
+    return [_joined(turn) if len(turn) > 1 else turn[0] for turn in turns]
 
 
 def _joined(messages: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One message; its other keys are the first's, then the later ones'."""
-    one = dict(messages[0])
-    for each in messages[1:]:
-        one = {**each, **one, "content": _join(one.get("content"), each.get("content"))}
-    return one
+    """One message; its other keys are the first's, then the later ones'. In linear time, however many they are."""
+    one: dict[str, Any] = {}
+    for each in reversed(messages):
+        one.update(each)
+    return {**one, "content": _join([each.get("content") for each in messages])}
 
 
-def _join(first: Any, second: Any) -> Any:
-    """Two contents as one: texts with a blank line between them, else a list of parts."""
-    if not first or not second:
-        return first or second
-    if isinstance(first, str) and isinstance(second, str):
-        return first + JOINT + second
-    return [*_parts(first), *_parts(second)]
+def _join(contents: Sequence[Any]) -> Any:
+    """Contents as one: texts with a blank line between them, else a list of parts."""
+    said = [each for each in contents if each]
+    if len(said) < 2:
+        return said[0] if said else contents[0]
+    if all(isinstance(each, str) for each in said):
+        return JOINT.join(said)
+    return list(chain.from_iterable(map(_parts, said)))
 
 
 def _parts(content: Any) -> list[Any]:

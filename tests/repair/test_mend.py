@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -206,3 +207,13 @@ def test_needs_add_up() -> None:
     one, two = Needs(developer=True, most=9, drop=frozenset({"a"})), Needs(system="one", most=7, drop=frozenset({"b"}))
     assert one | two == Needs(developer=True, system="one", most=7, drop=frozenset({"a", "b"}))
     assert (one | NOTHING, NOTHING | one) == (one, one)
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("pattern", [("system",), ("user",), ("user", "system"), ("system", "tool"), ("assistant",)])
+@pytest.mark.parametrize("system", ["one", "hoist", "none"])
+def test_many_messages_are_merged_in_linear_time(pattern: tuple[str, ...], system: Any) -> None:
+    given = [says(pattern[index % len(pattern)], "x" * 100) for index in range(40_000)]
+    began = thread_time()
+    mend({"messages": given}, Needs(developer=True, system=system, alternate=True, plain=True, filled=True))
+    assert thread_time() - began < 1
