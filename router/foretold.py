@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from router.config.facts import CHAT, Facts
 from router.config.schema import Route
-from router.dialects.bridge import is_translated, opened
+from router.dialects.bridge import opened
 from router.dialects.chat.request import chat_body
+from router.dialects.native import is_translated
 from router.refusal import Refusal
 from router.repair.mend import PATHS
 from router.repair.repairs import Repairs
