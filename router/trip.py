@@ -26,7 +26,7 @@ from router.nobody import all_failed
 from router.outgoing import hides_usage, model_for, prepare
 from router.refusal import Refusal, shape
 from router.relay import Beaten, Terms, relay
-from router.repair.taught import REPAIRED, Taught
+from router.repair.taught import AGAIN, Taught
 from router.request.envelope import Envelope
 from router.request.signals import Signals
 from router.request.upload import Upload
@@ -50,8 +50,6 @@ TICK = 0.002
 
 EXPLAINED = 3.0
 """Seconds that the words of an error may take, once its status is known."""
-
-_REPAIRED = Failure(REPAIRED, "its error told what it does not take of the request")
 
 COMMENTED = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 """Headers of a stream that begins with comments, before it is known whose answer it will be."""
@@ -165,7 +163,7 @@ class Trip:
         taught = Taught(backend.repairs, model)
         while True:
             failure = await self._ask_once(backend, taught, claim, last)
-            if failure is None or failure.reason != REPAIRED:
+            if failure is not AGAIN:
                 return failure
 
     async def _ask_once(self, backend: Backend, taught: Taught, claim: Claim, last: bool) -> Failure | None:
@@ -298,7 +296,7 @@ class Trip:
             if answer.status >= 400:
                 body = await _explanation(answer)
                 if taught.by(answer.status, body, call):
-                    return _failed(record, attempt, _REPAIRED)
+                    return _failed(record, attempt, AGAIN)
                 if (failure := of_status(answer.status, answer.headers, body)) is not None:
                     return _failed(record, attempt, failure)
                 answer = Plain(body, answer.status, answer.headers)
@@ -308,7 +306,7 @@ class Trip:
             return None
         except BackendError as error:
             if error.reason == "refused" and not terms.open and taught.by(error.status, error.message.encode(), call):
-                return _failed(record, attempt, _REPAIRED)
+                return _failed(record, attempt, AGAIN)
             failure = _failed(record, attempt, of_error(error))
             if not terms.open:
                 return failure

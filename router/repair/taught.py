@@ -6,16 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from router.attempts.failure import Failure
 from router.backends.contract import Call
 from router.repair.lessons import TEACHING
 from router.repair.mend import PATHS, Mended
 from router.repair.needs import NOTHING, Needs
 from router.repair.repairs import Repairs
 
-__all__ = ["REPAIRED", "Taught"]
+__all__ = ["AGAIN", "Taught"]
 
-REPAIRED = "repaired"
-"""The reason of an attempt after which the same backend is asked again at once."""
+AGAIN = Failure("repaired", "its error told what it does not take of the request")
+"""After which the same backend is asked again at once."""
 MOST_LESSONS = 3
 """Of one request."""
 

@@ -18,7 +18,7 @@ from tests.upstream import Request, Upstream, respond, upstream
 RULES = """
 version: 1
 backends:
-  strict: {{url: "{strict}", model: m, circuit: {{failures: 1}}}}
+  strict: {{url: "{strict}", circuit: {{failures: 1}}}}
   told:
     url: "{strict}"
     model: told
@@ -29,11 +29,13 @@ backends:
 routes:
   - {{name: told, when: {{model: told}}, to: told}}
   - {{name: never, when: {{model: never}}, to: never}}
-  - {{name: kept, when: {{model: kept}}, to: strict, cache: 1h}}
-  - {{name: hedged, when: {{model: hedged}}, to: [strict, other], hedge: 2s}}
-  - {{name: patient, when: {{model: patient}}, to: strict, keep_alive: 100ms}}
+  - {{name: kept, when: {{model: "kept*"}}, to: strict, cache: 1h}}
+  - {{name: hedged, when: {{model: "hedged*"}}, to: [strict, other], hedge: 2s}}
+  - {{name: patient, when: {{model: "patient*"}}, to: strict, keep_alive: 100ms}}
   - {{name: rest, to: [strict, other]}}
 """
+
+REPAIRED = 'signalbox_attempts_total{backend="strict",result="repaired"}'
 
 Judge = Callable[[dict[str, Any]], tuple[int, dict[str, Any]] | None]
 """What a strict server finds wrong with a body: status and error."""
@@ -68,18 +70,18 @@ def running() -> Iterator[tuple[Signalbox, Upstream, Upstream]]:
 
 
 @pytest.fixture
-def fresh() -> Iterator[tuple[Signalbox, Upstream]]:
-    """One that has learned nothing."""
-    with (
-        upstream() as strict,
-        upstream() as other,
-        signalbox(RULES.format(strict=strict.url, other=other.url)) as proxy,
-    ):
-        yield proxy, strict
+def fresh(running: tuple[Signalbox, Upstream, Upstream], request: pytest.FixtureRequest) -> tuple[Signalbox, Upstream]:
+    """With a model of which nothing is known: `ask` names it after the test."""
+    proxy, strict, _ = running
+    MODEL[0] = request.node.name
+    return proxy, strict
 
 
-def ask(proxy: Signalbox, model: str = "auto", **fields: Any) -> tuple[int, dict[str, str], bytes]:
-    body = {"model": model, "messages": [{"role": "user", "content": "hi"}], **fields}
+MODEL = [""]
+
+
+def ask(proxy: Signalbox, model: str = "", **fields: Any) -> tuple[int, dict[str, str], bytes]:
+    body = {"model": model or MODEL[0], "messages": [{"role": "user", "content": "hi"}], **fields}
     return post(proxy, CHAT, json.dumps(body).encode())
 
 
@@ -117,6 +119,7 @@ def pydantic(body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
 
 def test_roles_are_repaired_at_once_and_known_from_then_on(fresh: tuple[Signalbox, Upstream]) -> None:
     proxy, strict = fresh
+    repaired_before = metric(proxy, REPAIRED)
     refusing(strict, roles_refused)
     messages = [
         {"role": "developer", "content": "a"},
@@ -136,13 +139,24 @@ def test_roles_are_repaired_at_once_and_known_from_then_on(fresh: tuple[Signalbo
     assert strict.asked[-1].json["messages"] == repaired
     # The circuit opens at the first failure, and none of these was one.
     assert metric(proxy, 'signalbox_backend_circuit{backend="strict"}') == 0
-    assert metric(proxy, 'signalbox_attempts_total{backend="strict",result="repaired"}') == 2
+    assert metric(proxy, REPAIRED) == repaired_before + 2
     until = time.monotonic() + 5
-    while '"changed"' not in proxy.log.read_text() and time.monotonic() < until:
+    while f'"{MODEL[0]}"' not in proxy.log.read_text() and time.monotonic() < until:
         time.sleep(0.02)
-    told = [json.loads(line) for line in proxy.log.read_text().splitlines() if '"changed"' in line]
+    told = [json.loads(line) for line in proxy.log.read_text().splitlines() if f'"{MODEL[0]}"' in line]
     assert told[0]["changed"] == ["developer->system", "system->user"]
     assert told[0]["attempts"] == [["strict", "repaired"], ["strict", "repaired"], ["strict", None]]
+
+
+def test_what_is_translated_is_repaired_too(fresh: tuple[Signalbox, Upstream]) -> None:
+    proxy, strict = fresh
+    refusing(strict, openai_reasoning)
+    question = {"model": MODEL[0], "input": "hi", "max_output_tokens": 32000, "temperature": 0.2}
+    status, headers, body = post(proxy, "/v1/responses", json.dumps(question).encode())
+    assert (status, json.loads(body)["object"]) == (200, "response")
+    assert headers["x-signalbox-changed"].startswith("dropped temperature, ")
+    field = {"max_tokens", "max_completion_tokens"} & set(strict.asked[-1].json)
+    assert field == {"max_completion_tokens"} and strict.asked[-1].json["max_completion_tokens"] == 16384
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -258,10 +272,11 @@ def test_the_same_candidate_is_asked_and_no_hedge_is_made(fresh: tuple[Signalbox
 def test_what_was_repaired_is_found_again_in_the_cache(fresh: tuple[Signalbox, Upstream]) -> None:
     proxy, strict = fresh
     refusing(strict, openai_reasoning)
+    asked = len(strict.asked)
     assert ask(proxy, "kept", max_tokens=5)[1]["x-signalbox-cache"] == "miss"
     status, headers, _ = ask(proxy, "kept", max_tokens=5)
     assert (status, headers["x-signalbox-cache"]) == (200, "hit")
-    assert len(strict.asked) == 2
+    assert len(strict.asked) == asked + 2
 
 
 @pytest.mark.parametrize(
@@ -281,7 +296,7 @@ def test_nothing_is_changed_toward_a_server_that_takes_everything(
     refusing(strict, lambda body: None)
     status, headers, _ = post(proxy, CHAT, body)
     assert (status, "x-signalbox-changed" in headers) == (200, False)
-    assert strict.asked[-1].body == body.replace(b'"auto"', b'"m"')
+    assert strict.asked[-1].body == body.replace(b'"auto"', b'"m"')  # the server's own only model
 
 
 def test_every_recorded_request_arrives_byte_for_byte(running: tuple[Signalbox, Upstream, Upstream]) -> None:
