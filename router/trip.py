@@ -217,7 +217,16 @@ class Trip:
         record = self.record
         record.attempts.append(attempt)
         record.asked = attempt.asked = perf_counter()
-        call = prepare(self.state, self.envelope, self.signals, self.decision, backend, None, dialect)
+        call = prepare(
+            self.state,
+            self.envelope,
+            self.signals,
+            self.decision,
+            backend,
+            None,
+            Taught(backend.repairs, attempt.model),
+            dialect,
+        )
         tokens = await backend.count_tokens(call.data)
         record.answered = attempt.answered = attempt.ended = perf_counter()
         if not (claim() and self._won(attempt)):
