@@ -10,6 +10,9 @@ from router.cache.wish import FIELD, without_wish
 from router.config.facts import CHAT
 from router.dialects.chat.request import chat_body
 from router.dialects.contract import Dialect
+from router.repair.mend import PATHS
+from router.repair.needs import NOTHING
+from router.repair.taught import Taught
 from router.request.credentials import CREDENTIALS, without_keys
 from router.request.edit import REMOVE, dump, edit
 from router.request.envelope import Envelope
@@ -53,12 +56,13 @@ def prepare(
     decision: Decision,
     backend: Backend,
     upload: Upload | None,
+    taught: Taught,
     dialect: Dialect | None = None,
 ) -> Call:
-    """What is sent to this backend: the client's bytes, but for the model's name and what the route sets; with a
-    `dialect`, the request read, what it says as a chat completion."""
+    """What is sent to this backend: the client's bytes, but for the model's name, what the route sets, and what the
+    backend would refuse; with a `dialect`, the request read, what it says as a chat completion."""
     if dialect is not None:
-        return _translated(state, envelope, signals, decision, backend, chat_body(dialect.prompt))
+        return _translated(state, envelope, signals, decision, backend, chat_body(dialect.prompt), taught)
     call = Call(
         envelope.path,
         envelope.body,
@@ -70,19 +74,41 @@ def prepare(
     )
     if upload is not None:
         call.body, call.length = upload.toward(model_for(state, signals, backend))
-    elif envelope.data and (changes := _changes(state, envelope.path, envelope.data, signals, decision, backend)):
+    elif envelope.data:
+        changes = _changes(state, envelope.path, envelope.data, signals, decision, backend)
+        call.changed = _repair(envelope.path, envelope.data, changes, signals, taught)
+        if not changes:
+            return call
         call.body = edit(envelope.body, envelope.data, changes)
         call.data = {name: value for name, value in {**envelope.data, **changes}.items() if value is not REMOVE}
     return call
 
 
 def _translated(
-    state: State, envelope: Envelope, signals: Signals, decision: Decision, backend: Backend, data: dict[str, Any]
+    state: State,
+    envelope: Envelope,
+    signals: Signals,
+    decision: Decision,
+    backend: Backend,
+    data: dict[str, Any],
+    taught: Taught,
 ) -> Call:
     changes = _changes(state, CHAT, data, signals, decision, backend)
+    changed = _repair(CHAT, data, changes, signals, taught)
     data = {name: value for name, value in {**data, **changes}.items() if value is not REMOVE}
     headers = [header for header in passed_on(envelope) if not header[0].startswith(b"anthropic-")]
-    return Call(CHAT, dump(data), data, headers, signals.stream)
+    return Call(CHAT, dump(data), data, headers, signals.stream, changed=changed)
+
+
+def _repair(
+    path: str, data: dict[str, Any], changes: dict[str, Any], signals: Signals, taught: Taught
+) -> tuple[str, ...]:
+    """Add what this backend would refuse to the changes. A word for each repair."""
+    if path not in PATHS or (needs := taught.all_needs()) is NOTHING:
+        return ()
+    mended = taught.mended({**data, **changes}, needs, lambda: signals.tokens)
+    changes.update(mended.changes)
+    return mended.words
 
 
 def passed_on(envelope: Envelope) -> RawHeaders:

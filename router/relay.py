@@ -38,6 +38,9 @@ NOT_PASSED_BACK = frozenset(
 KEPT = 256 * 1024
 """Bytes of a stream that are kept, by reference, until its usage has come; of a longer one the rest is extrapolated."""
 
+LONGEST_LIST = 1000
+"""Bytes of `x-signalbox-changed`."""
+
 
 class Beaten(Exception):
     """Another candidate's answer has come first: this one is not wanted."""
@@ -331,12 +334,13 @@ def _trace(headers: RawHeaders, record: Record) -> None:
             b"overhead;dur=%.2f, upstream;dur=%.2f" % ((now - record.started - upstream) * 1000, upstream * 1000),
         ),
     )
+    if record.changed or record.repaired:
+        told = ", ".join((*record.changed, *record.repaired))
+        headers.append((b"x-signalbox-changed", _label(told)[:LONGEST_LIST]))
     if record.cache:
         headers.append((b"x-signalbox-cache", record.cache.encode("ascii")))
     if record.similarity:
         headers.append((b"x-signalbox-similarity", b"%.4f" % record.similarity))
-    if record.repaired:
-        headers.append((b"x-signalbox-changed", ", ".join(record.repaired).encode("ascii")))
     if record.cost is not None:
         headers.append((b"x-signalbox-cost-usd", b"%.9f" % record.cost.usd))
 

@@ -26,6 +26,7 @@ from router.nobody import all_failed
 from router.outgoing import hides_usage, model_for, prepare
 from router.refusal import Refusal, shape
 from router.relay import Beaten, Terms, relay
+from router.repair.taught import AGAIN, Taught
 from router.request.envelope import Envelope
 from router.request.initiator import initiator
 from router.request.signals import Signals
@@ -156,15 +157,26 @@ class Trip:
         )
 
     async def _ask(self, name: str, claim: Claim, last: bool) -> Failure | None:
-        """One attempt. None: its answer is the client's, whole or cut after its first content."""
-        record, backend = self.record, self.state.backends[name]
-        model = model_for(self.state, self.signals, backend) or self.signals.model
-        attempt = Attempt(name, model=model[:LONGEST])
+        """One candidate: again at once, with the request repaired, where its error tells what is wrong with it. None:
+        its answer is the client's, whole or cut after its first content."""
+        backend = self.state.backends[name]
+        model = (model_for(self.state, self.signals, backend) or self.signals.model)[:LONGEST]
+        taught = Taught(backend.repairs, model)
+        while True:
+            failure = await self._ask_once(backend, taught, claim, last)
+            if failure is not AGAIN:
+                return failure
+
+    async def _ask_once(self, backend: Backend, taught: Taught, claim: Claim, last: bool) -> Failure | None:
+        """One attempt."""
+        record, name = self.record, backend.name
+        attempt = Attempt(name, model=taught.model)
         record.backend, record.model = name, attempt.model
         dialect = self._needed(backend)
         if dialect is not None and self.envelope.path == COUNTING:
             return await self._count(backend, dialect, attempt, claim)
-        call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload, dialect)
+        call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload, taught, dialect)
+        attempt.changed = record.changed = call.changed
         attempt.repaired = call.repaired
         if backend.asks_initiator:
             call.initiator = initiator(self.signals)
@@ -193,7 +205,7 @@ class Trip:
         if visit is None or not visit.joins:
             meter.asked(name)
         try:
-            failure = await self._attempt(asked, call, attempt, terms, trial, meter)
+            failure = await self._attempt(asked, call, attempt, terms, trial, meter, taught)
         except asyncio.CancelledError:
             if attempt.reason == "beaten" and attempt.answered:
                 self._pay(attempt, terms, meter)
@@ -209,7 +221,16 @@ class Trip:
         record = self.record
         record.attempts.append(attempt)
         record.asked = attempt.asked = perf_counter()
-        call = prepare(self.state, self.envelope, self.signals, self.decision, backend, None, dialect)
+        call = prepare(
+            self.state,
+            self.envelope,
+            self.signals,
+            self.decision,
+            backend,
+            None,
+            Taught(backend.repairs, attempt.model),
+            dialect,
+        )
         tokens = await backend.count_tokens(call.data)
         record.answered = attempt.answered = attempt.ended = perf_counter()
         if not (claim() and self._won(attempt)):
@@ -262,13 +283,20 @@ class Trip:
         for other in others:
             if other.reason is None:
                 other.reason, other.message = "beaten", "another was quicker"
-        record.backend, record.model = attempt.backend, attempt.model
+        record.backend, record.model, record.changed = attempt.backend, attempt.model, attempt.changed
         record.asked, record.answered = attempt.asked, attempt.answered
         record.cache, record.cache_bytes, record.similarity = attempt.cache, attempt.cache_bytes, attempt.similarity
         return True
 
     async def _attempt(
-        self, asked: Backend | Visit, call: Call, attempt: Attempt, terms: Terms, trial: Trial, meter: Meter
+        self,
+        asked: Backend | Visit,
+        call: Call,
+        attempt: Attempt,
+        terms: Terms,
+        trial: Trial,
+        meter: Meter,
+        taught: Taught,
     ) -> Failure | None:
         record, exchange = self.record, self.exchange
         record.attempts.append(attempt)
@@ -280,12 +308,18 @@ class Trip:
             record.answered = attempt.answered = perf_counter()
             if answer.status >= 400:
                 body = await _explanation(answer)
+                if taught.by(answer.status, body, call):
+                    return _failed(record, attempt, AGAIN)
                 if (failure := of_status(answer.status, answer.headers, body)) is not None:
                     return _failed(record, attempt, failure)
                 answer = Plain(body, answer.status, answer.headers)
+            else:
+                taught.settle()
             await relay(exchange, answer, meter, terms)
             return None
         except BackendError as error:
+            if error.reason == "refused" and not terms.open and taught.by(error.status, error.message.encode(), call):
+                return _failed(record, attempt, AGAIN)
             failure = _failed(record, attempt, of_error(error))
             if not terms.open:
                 return failure

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from router.api.guard import Closed, TheBox, is_told
 from router.api.paths import canonical
 from router.cache.store import Store, StoreError
+from router.foretold import foretell
 from router.request.envelope import Envelope, Headers
 from router.request.signals import Signals
 from router.routing.explain import explain
@@ -143,4 +144,6 @@ async def explain_request(question: Annotated[Question, Body()], box: TheBox) ->
     path = canonical(question.path) or question.path
     grant = box.keyring.grant(question.key) if question.key is not None else None
     envelope = Envelope(path, question.body, Headers.of(question.headers), key=question.key, grant=grant)
-    return AnyJson(explain(box.state.rulebook.plan, Signals(envelope, purse=box.turnstile.purse), box.state.facts))
+    state, signals = box.state, Signals(envelope, purse=box.turnstile.purse)
+    plan, repairs = state.rulebook.plan, {name: backend.repairs for name, backend in state.backends.items()}
+    return AnyJson(explain(plan, signals, state.facts, foretell(plan, signals, state.facts, repairs)))

@@ -14,6 +14,7 @@ from router.telemetry.work import Work
 if TYPE_CHECKING:  # it raises what stands here
     from router.backends.circuit import Circuit
     from router.backends.slots import Slots
+    from router.repair.repairs import Repairs
 
 __all__ = ["Answer", "Backend", "BackendError", "Call", "Events", "Plain"]
 
@@ -61,6 +62,8 @@ class Call:
     """Seconds it waited for a slot; told by the backend when it is sent. None: it was not."""
     credentials: RawHeaders = field(default_factory=list)
     """Headers with the client's own key, for a backend that takes it."""
+    changed: tuple[str, ...] = ()
+    """A word for each repair without which this backend would refuse the request."""
     initiator: Initiator = "user"
     """Who began it, for a backend that `asks_initiator`."""
     repaired: list[str] = field(default_factory=list)
@@ -150,6 +153,8 @@ class Backend(ABC):
     """It is sent the key that the client sent (`pass_key`)."""
     slots: Slots
     """Its queue."""
+    repairs: Repairs
+    """What is known of what it does not take."""
     circuit: Circuit | None = None
     """Leaves it alone after failures; None where the rules say `circuit: false`."""
 

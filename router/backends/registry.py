@@ -9,6 +9,7 @@ from router.backends.circuit import Circuit
 from router.backends.contract import Backend
 from router.config.backend import Backend as Spec
 from router.config.facts import Facts
+from router.repair.repairs import Repairs
 
 __all__ = ["KINDS", "build"]
 
@@ -25,6 +26,7 @@ def build(name: str, spec: Spec, facts: Facts) -> Backend:
     module, kind = KINDS[spec.kind]
     made = cast("Backend", getattr(import_module(module), kind)(name, spec, facts))
     made.facts.load = made.slots
+    made.repairs = Repairs(spec, made.facts)
     if spec.circuit:
         made.circuit = Circuit(facts, spec.circuit, alarm=made.suspected)
     return made

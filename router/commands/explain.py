@@ -20,6 +20,8 @@ from router.config.client_keys import grants
 from router.config.grant import Grant
 from router.config.problems import RulesError
 from router.config.schema import Rules
+from router.foretold import foretell
+from router.repair.repairs import Repairs
 from router.request.signals import Purse, Signals
 from router.routing.explain import explain
 from router.routing.printout import Style, printout
@@ -65,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     envelope = recorded.envelope(args.key, granted(args.key, rulebook.rules) if args.key else None)
-    told = explain(rulebook.plan, Signals(envelope, now, purse), rulebook.facts)
+    plan, facts, signals = rulebook.plan, rulebook.facts, Signals(envelope, now, purse)
+    repairs = {name: Repairs(spec, facts[name]) for name, spec in rulebook.rules.backends.items() if name in facts}
+    told = explain(plan, signals, facts, foretell(plan, signals, facts, repairs))
     if args.json:
         print(json.dumps(told, indent=2))
     else:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from router.config.jepa import said_by_environment
+from router.config.repair import Repair
 from router.config.secret import Secret
 from router.config.written import Count, Duration
 from router.config.written import Strict as _Strict
@@ -107,6 +108,11 @@ class _Backend(_Strict):
     queue_wait: Duration = Field(60.0, description="how long one may wait before it goes to the next candidate")
     circuit: Annotated[Circuit | Literal[False], BeforeValidator(lambda value: {} if value is True else value)] = Field(
         default_factory=lambda: Circuit(), description="when to leave it alone; false: never"
+    )
+    repair: Annotated[Repair | Literal[False], BeforeValidator(lambda value: {} if value is True else value)] = Field(
+        default_factory=lambda: Repair(),
+        description="what must be changed so that it takes a request, beside what is known of its provider and learned "
+        "from its errors; false: nothing ever is",
     )
 
     @model_validator(mode="after")

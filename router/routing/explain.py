@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from router.config.facts import Facts
+from router.config.schema import Route
 from router.request.signals import Signals
 from router.routing.plan import Plan
 
@@ -14,22 +15,33 @@ __all__ = ["explain"]
 ATTEMPTS = {"retries", "hedge", "timeout", "accept"}
 
 
-def explain(plan: Plan, signals: Signals, facts: Mapping[str, Facts]) -> dict[str, Any]:
-    """The decision as JSON has it.
+def explain(
+    plan: Plan,
+    signals: Signals,
+    facts: Mapping[str, Facts],
+    changed: Callable[[str, Route | None], tuple[str, ...]] = lambda name, settings: (),
+) -> dict[str, Any]:
+    """The decision as JSON has it. `changed` tells what would be changed of the request for a backend.
 
     `route` ("" when none matched), `backend` (None when no candidate is left), `candidates` (each `backend`, `ok`,
-    `gate`, `reason`), `choice` (by what the route orders them; None without a route and where the client named one),
-    `cache` (`ttl` in seconds, `scope`; None where the route keeps no answers), `attempts` (what the route says of
-    `retries`, `hedge` and `timeout` in seconds, `accept`; None without a route), `rules` (each `name`, `matched`,
-    `conditions` with `signal`, `wanted`, `found`, `ok`) up to and including the first that matches, as those after it
-    are not looked at, and `signals` with the value of each.
+    `gate`, `reason`, `changed`: a word for each repair of the request), `choice` (by what the route orders them; None
+    without a route and where the client named one), `cache` (`ttl` in seconds, `scope`; None where the route keeps no
+    answers), `attempts` (what the route says of `retries`, `hedge` and `timeout` in seconds, `accept`; None without a
+    route), `rules` (each `name`, `matched`, `conditions` with `signal`, `wanted`, `found`, `ok`) up to and including
+    the first that matches, as those after it are not looked at, and `signals` with the value of each.
     """
     decision = plan.decide(signals, facts, told=True)
+    settings = decision.settings
     candidates = [
-        {"backend": each.backend, "ok": each.ok, "gate": each.gate, "reason": each.reason}
+        {
+            "backend": each.backend,
+            "ok": each.ok,
+            "gate": each.gate,
+            "reason": each.reason,
+            "changed": list(changed(each.backend, settings)) if each.ok else [],
+        }
         for each in decision.candidates
     ]
-    settings = decision.settings
     cache = settings.cache if settings is not None else None
     return {
         "route": decision.route,

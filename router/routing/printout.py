@@ -144,6 +144,8 @@ def _candidates(told: Mapping[str, Any], style: Style) -> Iterator[str]:
         gate = f"{candidate['gate']}: " if candidate["gate"] else ""
         said = candidate["reason"] or ("chosen" if chosen else "if those before it fail")
         yield f"  {style.mark(candidate['ok'])} {style.bold(name) if chosen else name}  {style.dim(gate + said)}"
+        if candidate["changed"]:
+            yield style.dim(f"    {' ' * width}  changed for it: {', '.join(candidate['changed'])}")
 
 
 def _signals(signals: Mapping[str, Any], style: Style) -> Iterator[str]:

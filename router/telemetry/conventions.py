@@ -94,6 +94,7 @@ def of_attempt(record: Record, attempt: Attempt, provider: Provider) -> Attribut
         "llm.model_name": model,
         "llm.provider": provider.name,
         "signalbox.backend": attempt.backend,
+        **({"signalbox.changed": list(attempt.changed)} if attempt.changed else {}),
     }
     if provider.address:
         said["server.address"], said["server.port"] = provider.address, provider.port

@@ -158,6 +158,8 @@ def as_json(at: float, record: Record) -> str:
         "first": round(record.first - started, 4) if record.first else None,
         "seconds": round(record.ended - started, 4),
     }
+    if record.changed:
+        said["changed"] = list(record.changed)
     if limit := record.limit:
         said["limit"] = limit
     if repaired := record.repaired:
@@ -192,6 +194,8 @@ def as_text(at: float, record: Record) -> str:
     else:
         parts.append(record.path)
     parts += [f"after {attempt.backend} ({attempt.reason})" for attempt in record.attempts[:-1]]
+    if record.changed:
+        parts.append(f"changed ({', '.join(record.changed)})")
     if repaired := record.repaired:
         parts.append(f"repaired {', '.join(repaired)}")
     if record.cache:

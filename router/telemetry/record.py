@@ -61,6 +61,8 @@ class Attempt:
     answered: float = 0.0
     """When the head of its answer was here."""
     ended: float = 0.0
+    changed: tuple[str, ...] = ()
+    """A word for each repair without which the backend would refuse the request."""
     cache: CacheResult = ""
     similarity: float = 0.0
     cache_bytes: int = 0
@@ -82,6 +84,8 @@ class Record:
     route: str = ""
     backend: str = ""
     model: str = ""
+    changed: tuple[str, ...] = ()
+    """As the attempt has it that was asked last, or whose answer it is."""
     stream: bool = False
     private: bool = False
     """Its route or its key is: no word of it may be logged or traced."""

@@ -32,7 +32,7 @@ def text(request: Signals, routes: Plan = ROUTES) -> str:
 def test_an_explanation_has_exactly_these_keys() -> None:
     found = told(signals(messages=[IMAGE]))
     assert set(found) == {"route", "backend", "candidates", "choice", "cache", "attempts", "rules", "signals"}
-    assert all(set(each) == {"backend", "ok", "gate", "reason"} for each in found["candidates"])
+    assert all(set(each) == {"backend", "ok", "gate", "reason", "changed"} for each in found["candidates"])
     assert all(set(each) == {"name", "matched", "conditions"} for each in found["rules"])
     conditions = [condition for rule in found["rules"] for condition in rule["conditions"]]
     assert all(set(each) == {"signal", "wanted", "found", "ok"} for each in conditions)
