@@ -139,7 +139,7 @@ def test_fields_become_those_of_chat_completions() -> None:
     assert found.response_format == {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
     assert found.stream is True
     assert found.parallel_tool_calls is False
-    assert found.other == {"user": "u", "seed": 7, "verbosity": "low"}
+    assert found.other == {"user": "u", "seed": 7}
 
 
 def test_without_tools_nothing_is_said_of_how_to_call_them() -> None:
