@@ -78,6 +78,11 @@ def test_a_result_stands_behind_its_call_whatever_was_said_in_between() -> None:
     )
 
 
+def test_calls_after_a_result_are_a_turn_of_their_own() -> None:
+    found = turns(USER, called("a"), output("a"), called("b"), output("b"))
+    assert [turn.role for turn in found] == ["user", "assistant", "user", "assistant", "user"]
+
+
 def test_an_output_may_hold_pictures_and_files() -> None:
     parts = [
         {"type": "input_text", "text": "see"},

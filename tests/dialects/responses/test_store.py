@@ -141,6 +141,7 @@ def test_an_answer_is_forgotten_when_it_was_not_used_for_its_time() -> None:
     with pytest.raises(Unreadable, match="not any more"):
         turns(memory, first)
     assert (len(kept), kept.used) == (0, 0)
+    assert not kept._homes
 
 
 def test_of_too_many_the_one_goes_that_was_not_used_for_the_longest() -> None:
