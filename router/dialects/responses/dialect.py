@@ -14,6 +14,7 @@ from router.dialects.responses.echo import echo
 from router.dialects.responses.error import error_body
 from router.dialects.responses.recall import earlier, resolved
 from router.dialects.responses.request import items_of, prompt_of, refuse, toolbox
+from router.dialects.responses.sayable import sayable
 from router.dialects.responses.store import Memory
 from router.dialects.responses.stream import Stream
 
@@ -26,6 +27,7 @@ class Responses(Dialect):
     def __init__(self, data: dict[str, Any], memory: Memory | None = None, seed: str | None = None):
         """`memory`: what is kept for this client, and keeps its answers as each of them ends; None: nothing is kept.
         `seed` names the ids of the answers; None: one by chance. Raises Unreadable."""
+        data = sayable(data)
         refuse(data)
         self._asked = resolved(items_of(data), memory)
         items = earlier(data, memory) + self._asked

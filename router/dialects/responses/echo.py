@@ -40,7 +40,7 @@ def echo(data: dict[str, Any], stored: bool) -> dict[str, Any]:
         "service_tier": "default",
         "store": stored,
         "temperature": fields.number(data, "temperature"),
-        "text": {"format": {"type": "text"}, **_given(fields.mapping(data, "text") or {})},
+        "text": _text(data),
         "tool_choice": "auto" if choice is None else choice,
         "tools": [_tool(tool, place) for place, tool in fields.items(data, "tools")],
         "top_logprobs": fields.whole_number(data, "top_logprobs", 0) or 0,
@@ -77,5 +77,8 @@ def _tool(tool: dict[str, Any], place: str) -> dict[str, Any]:
     return tool
 
 
-def _given(holder: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in holder.items() if value is not None}
+def _text(data: dict[str, Any]) -> dict[str, Any]:
+    given = fields.mapping(data, "text") or {}
+    said: dict[str, Any] = {"format": fields.mapping(given, "format", "text") or {"type": "text"}}
+    verbosity = fields.text(given, "verbosity", "text")
+    return said if verbosity is None else {**said, "verbosity": verbosity}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from router.dialects.contract import Unreadable
@@ -36,11 +37,11 @@ def boolean(holder: dict[str, Any], name: str, place: str = "") -> bool | None:
 
 
 def number(holder: dict[str, Any], name: str, place: str = "") -> float | None:
-    """Any number."""
+    """Any finite number."""
     value = holder.get(name)
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)):
         return value
-    raise wrong(value, _at(place, name), "a number")
+    raise wrong(value, _at(place, name), "a number that is not too large")
 
 
 def whole_number(holder: dict[str, Any], name: str, least: int, place: str = "") -> int | None:

@@ -1,8 +1,8 @@
 """A Responses body, read into a prompt.
 
-Fields that steer OpenAI's own service (`store`, `service_tier`, `prompt_cache_key`, `include`, `client_metadata`, …)
-stay here: they mean nothing to another server, and strict ones refuse what they do not know. Fields that Responses does
-not have go on as they are, as clients add them for the server behind: `top_k`, `seed`, `chat_template_kwargs`.
+Fields that only OpenAI's own service knows (`store`, `service_tier`, `prompt_cache_key`, `include`, `client_metadata`,
+`text.verbosity`, …) stay here: strict servers refuse what they do not know. Fields that Responses does not have go on
+as they are, as clients add them for the server behind: `top_k`, `seed`, `chat_template_kwargs`.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def prompt_of(data: dict[str, Any], items: Given, box: Toolbox) -> tuple[Prompt,
         top_p=fields.number(data, "top_p"),
         response_format=_response_format(data),
         reasoning_effort=fields.text(reasoning, "effort", "reasoning"),
-        other=_other(data),
+        other={name: value for name, value in data.items() if name not in _KEPT_BACK and value is not None},
     )
     return prompt, tuple(reader.left_out)
 
@@ -118,9 +118,3 @@ def _response_format(data: dict[str, Any]) -> dict[str, Any] | None:
     if (strict := fields.boolean(form, "strict", place)) is not None:
         schema["strict"] = strict
     return {"type": kind, "json_schema": schema}
-
-
-def _other(data: dict[str, Any]) -> dict[str, Any]:
-    found = {name: value for name, value in data.items() if name not in _KEPT_BACK and value is not None}
-    verbosity = fields.text(fields.mapping(data, "text") or {}, "verbosity", "text")
-    return found if verbosity is None else {**found, "verbosity": verbosity}

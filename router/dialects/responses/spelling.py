@@ -29,10 +29,15 @@ class Spelling:
         """Not yet understood."""
         self._state = "opening"
         """Then `text` and `over`; or `whole`, for JSON of another form."""
+        self._pieces: list[str] = []
+        """Of the JSON of another form."""
 
     def feed(self, piece: str) -> str:
         """More of the text."""
         if self._state == "over":
+            return ""
+        if self._state == "whole":
+            self._pieces.append(piece)
             return ""
         self._pending += piece
         if self._state == "opening":
@@ -44,7 +49,7 @@ class Spelling:
         pending, state = self._pending, self._state
         self._pending, self._state = "", "over"
         if state in ("opening", "whole"):
-            return _of_whole(pending)
+            return _of_whole(pending + "".join(self._pieces))
         return "\ufffd" if state == "text" and _is_half(pending) else ""
 
     def _open(self) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from router.dialects.contract import Unreadable
 from router.dialects.neutral import Tool
@@ -97,10 +97,10 @@ class Toolbox:
             left_out |= dict.fromkeys(self._read(tool, place, None))
         self.left_out = tuple(left_out)
         """Kinds of tools that no model but OpenAI's can be offered, in order."""
-        self._names: dict[Native, str] = {}
+        self._natives: dict[str, Native] = {}
         for native in sorted(self._functions, key=lambda native: native.namespace is not None):
-            self._names[native] = _name(native, set(self._names.values()))
-        self._natives = {name: native for native, name in self._names.items()}
+            self._natives[_name(native, self._natives.keys())] = native
+        self._names = {native: name for name, native in self._natives.items()}
         self._loose = _loose(self._natives.values())
         self.tools = tuple(_renamed(tool, self._names[native]) for native, tool in self._functions.items())
         """As they are offered to the model."""
@@ -112,15 +112,15 @@ class Toolbox:
 
     def name(self, native: Native) -> str:
         """What the model is told it is called: also of tools that are offered no longer, for calls of earlier turns."""
-        return self._names.get(native) or _name(native, set())
+        return self._names.get(native) or _name(native, ())
 
     def find(self, kind: str, name: str, namespace: str | None) -> str | None:
         """The model's name for a tool that the client names; None: it is not offered."""
-        for native, known in self._names.items():
-            if native.kind == kind and native.name == name and native.namespace == namespace:
-                return known
         loose = self._loose.get(name) if namespace is None else None
-        return self._names[loose] if loose is not None and loose.kind == kind else None
+        if loose is not None and loose.kind == kind:
+            return self._names[loose]
+        known = next((known for known in get_args(Kind) if known == kind), None)
+        return self._names.get(Native(known, name, namespace)) if known is not None else None
 
     def _read(self, tool: dict[str, Any], place: str, namespace: str | None) -> Iterable[str]:
         """Takes it in; yields its type where it must be left out."""
@@ -143,7 +143,7 @@ class Toolbox:
         self._functions[native] = tool
 
 
-def _name(native: Native, taken: set[str]) -> str:
+def _name(native: Native, taken: Collection[str]) -> str:
     """Of the function that stands for it; the same in each turn of a conversation, for the same tools."""
     wanted = native.name if native.namespace is None else f"{native.namespace}__{native.name}"
     name = _FORBIDDEN.sub("_", wanted)

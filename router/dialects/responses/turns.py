@@ -10,12 +10,12 @@ from router.dialects.neutral import Part, Role, Thinking, ToolCall, ToolResult, 
 __all__ = ["Turns"]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class _Draft:
     role: Role
     parts: list[Part] = field(default_factory=list)
-    results: _Draft | None = None
-    """The turn that answers this one's calls."""
+    results: list[Part] = field(default_factory=list)
+    """Of this turn's calls: the turn behind it."""
 
 
 class Turns:
@@ -50,20 +50,21 @@ class Turns:
         if draft is None:
             message = f'`{place}` is the output of the call "{result.id[:64]}", and no earlier item makes this call'
             raise Unreadable(message, param=place)
-        if draft.results is None:
-            draft.results = _Draft("user")
-            self._drafts.insert(self._drafts.index(draft) + 1, draft.results)
-        draft.results.parts.append(result)
+        draft.results.append(result)
 
     def all(self) -> tuple[Turn, ...]:
         """In order, without those that hold nothing but thoughts: an answer that broke off left them."""
-        return tuple(
-            Turn(draft.role, tuple(draft.parts))
-            for draft in self._drafts
-            if any(not isinstance(part, Thinking) for part in draft.parts)
-        )
+        found: list[Turn] = []
+        for draft in self._drafts:
+            if any(not isinstance(part, Thinking) for part in draft.parts):
+                found.append(Turn(draft.role, tuple(draft.parts)))
+            if draft.results:
+                found.append(Turn("user", tuple(draft.results)))
+        return tuple(found)
 
     def _assistant(self) -> _Draft:
-        if not self._drafts or self._drafts[-1].role != "assistant":
-            self._drafts.append(_Draft("assistant"))
-        return self._drafts[-1]
+        last = self._drafts[-1] if self._drafts else None
+        if last is None or last.role != "assistant" or last.results:
+            last = _Draft("assistant")
+            self._drafts.append(last)
+        return last

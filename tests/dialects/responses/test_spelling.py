@@ -53,6 +53,7 @@ def test_of_a_call_that_breaks_off_the_beginning_is_told(text: str, cut: int) ->
         ('{"input": "\\d+"}', "\\d+"),  # an escape that JSON does not have
         ('{"input": "\\ud83d!"}', "\ufffd!"),  # half a pair
         ('{"input": "\\ude00"}', "\ufffd"),
+        ('{"input": "\\udc00"}', "\ufffd"),
         ('{"input": "\\ud83d', "\ufffd"),
         ('{"input": "\\ud83d\\u0041"}', "\ufffdA"),
         ('{"input": "\\uZZ"}', "\\uZZ"),

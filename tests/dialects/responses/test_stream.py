@@ -196,8 +196,15 @@ def test_where_an_answer_is_cut_short_only_what_lacks_its_end_is_incomplete() ->
     answer = asked().whole(ANSWERS["too long in a call"])
     assert [item["status"] for item in answer["output"]] == ["completed", "incomplete"]
     assert (answer["status"], answer["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
+    back = [*ANSWERS["too long in a call"][:-1], Arguments(0, "{"), Ended("length")]
+    assert [item["status"] for item in asked().whole(back)["output"]] == ["incomplete", "completed"]
     assert asked().whole(ANSWERS["filtered"])["incomplete_details"] == {"reason": "content_filter"}
     assert asked().whole(ANSWERS["too long"])["output"][0]["status"] == "incomplete"
+
+
+def test_what_was_said_is_done_before_a_call_begins() -> None:
+    told_so_far = short(told(sse(asked(), ANSWERS["calls one after the other"][:3])))
+    assert [name for name, *_ in told_so_far[-2:]] == ["output_item.done", "output_item.added"]
 
 
 def test_usage_is_in_the_words_of_responses() -> None:
