@@ -25,6 +25,7 @@ from router.backends.trial import Trial, begin
 from router.box import Box, State
 from router.cache.visit import Visit
 from router.config.schema import Route
+from router.endpoints.vectors import as_asked
 from router.nobody import all_failed, no_candidate
 from router.outgoing import hides_usage, model_for, prepare
 from router.refusal import Refusal, shape
@@ -243,6 +244,7 @@ class Trip:
 
     async def _replay(self, kept: Answer, wins: Claim) -> Failure | None:
         """Relay an answer out of the cache."""
+        kept = as_asked(self.envelope.path, self.envelope.data, kept)
         try:
             await relay(self.exchange, kept, self._meter(self.record), Terms(wins, hide_usage=self._hide_usage))
         except Beaten:
@@ -283,6 +285,7 @@ class Trip:
         answer: Answer | None = None
         try:
             answer = trial.watched(await asked.ask(call), lambda: attempt.cache != "joined")
+            answer = as_asked(call.path, self.envelope.data, answer)
             record.answered = attempt.answered = perf_counter()
             if answer.status >= 400:
                 body = await _explanation(answer)
