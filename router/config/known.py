@@ -72,6 +72,7 @@ def _of_litellm(name: str, spec: LitellmBackend) -> Facts:
     if entry is None:
         return known
     known.context = spec.context or entry.context
+    known.states_input = spec.context is None and entry.context is not None
     known.max_output = spec.max_output or entry.max_output
     known.endpoints = _BY_MODE.get(entry.mode, known.endpoints)
     if spec.accepts is None:

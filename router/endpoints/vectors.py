@@ -31,11 +31,11 @@ _NUMBERS = re.compile(rb'"embedding"[ \t\r\n]*:[ \t\r\n]*(\[[^\[\]"{}]*\])')
 _BASE64 = re.compile(rb'"embedding"[ \t\r\n]*:[ \t\r\n]*("[A-Za-z0-9+/=\\]*")')
 
 _OTHER_TYPES = ("output_dtype", "embedding_type", "embedding_types", "encoding_types")
-"""Fields by which Mistral, Voyage, Jina and Cohere are asked for numbers of another kind, which float32 would falsify."""
+"""By these Mistral, Voyage, Jina and Cohere are asked for numbers of another kind, which float32 would falsify."""
 
 
 def as_asked(path: str, asked: dict[str, Any], answer: Answer) -> Answer:
-    """The answer to a request with body `asked`, its vectors in the form asked for. Others are given back as they are."""
+    """The answer to a request with body `asked`, its vectors in the form asked for; any other answer as it is."""
     if path != PATH or answer.status != 200 or any(asked.get(name) is not None for name in _OTHER_TYPES):
         return answer
     wanted = asked.get("encoding_format")
