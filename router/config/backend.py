@@ -17,6 +17,7 @@ from router.config.written import Strict as _Strict
 __all__ = [
     "Backend",
     "Circuit",
+    "FillIn",
     "GgufBackend",
     "HttpBackend",
     "LitellmBackend",
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 Modality = Literal["text", "image", "audio", "file"]
+FillIn = Literal[
+    "auto", "infill", "suffix", "fim", "qwen", "starcoder", "granite", "codellama", "deepseek", "codestral", "codegemma"
+]
 
 
 class Timeouts(_Strict):
@@ -127,6 +131,16 @@ class HttpBackend(_Backend):
     verify: bool | str = Field(True, description="check the TLS certificate; a path names the authority to trust")
     stream_usage: bool = Field(
         True, description="ask for the usage of streams; false for servers that refuse `stream_options`"
+    )
+    serves: Literal["openai", "whisper.cpp", "piper"] = Field(
+        "openai",
+        description="what it speaks: the OpenAI API, or that of whisper.cpp's server (transcriptions, translations) or "
+        "of Piper's (speech)",
+    )
+    fill_in: FillIn = Field(
+        "auto",
+        description="how it is told a text with a gap: at /infill, by a `suffix`, at /fim/completions, or in a prompt "
+        "with the marks of a family of models; auto: as the server and the model's name tell, else as it came",
     )
     pass_key: bool = Field(
         False, description="true: the key that a client sends goes there, instead of `api_key`; whoever runs it sees it"

@@ -16,12 +16,19 @@ YARD = "switch-yard"
 """What the model of the embedded yard is called in metrics and headers."""
 
 _CHAT = frozenset({"/v1/chat/completions", "/v1/completions"})
+_FILLS = frozenset({"/v1/fim/completions", "/v1/infill"})
 _EMBEDDINGS = frozenset({"/v1/embeddings"})
 _BY_MODE = {
     "chat": _CHAT,
     "responses": _CHAT,
-    "completion": _CHAT,
+    "completion": _CHAT | _FILLS,
     "embedding": _EMBEDDINGS,
+}
+
+
+_SERVED = {
+    "whisper.cpp": frozenset({"/v1/audio/transcriptions", "/v1/audio/translations"}),
+    "piper": frozenset({"/v1/audio/speech"}),
 }
 
 
@@ -35,9 +42,13 @@ def facts(name: str, spec: Backend) -> Facts:
     if isinstance(spec, LitellmBackend):
         return _of_litellm(name, spec)
     known = _said(name, spec)
+    if isinstance(spec, HttpBackend) and spec.serves in _SERVED:
+        known.endpoints = _SERVED[spec.serves]
+        if spec.serves == "whisper.cpp" and spec.accepts is None:
+            known.accepts = frozenset({"audio"})
     if isinstance(spec, GgufBackend):
         known.context = spec.context or spec.n_ctx or None
-        known.endpoints = _EMBEDDINGS if spec.embeddings else _CHAT
+        known.endpoints = _EMBEDDINGS if spec.embeddings else _CHAT | _FILLS
         known.model = Path(spec.path).stem
     if isinstance(spec, WorldBackend):
         known.endpoints = _CHAT
