@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "check rules files; every fault with line, column and a hint",
     "test": "run the tests that stand in rules files",
     "explain": "show where a request would go, and why, without sending it",
+    "models": "what clients may name; `bench`: how fast and how good the backends are",
     "keys": "make, list and revoke client keys",
     "spend": "what was spent, by model, route, backend, key, harness or day",
     "budget": "what is left of the budgets",
