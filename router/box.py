@@ -63,7 +63,7 @@ class State:
     own_names: frozenset[str]
     """Names that are ours and no model's: `auto`, backends, aliases, and the empty one."""
     bills: Bills
-    answers: Store | None
+    answers: Store | None = None
     """Of Responses, those that are kept to be gone on from; None where none are."""
 
 

@@ -1,7 +1,7 @@
 """One request, from bytes to bytes. Read this first: each step is a short function, each room it enters a folder.
 
-    door (api/) → decide (routing/) → and then its trip (trip.py), in the course of the attempts (attempts/), for each
-    candidate: prepare (outgoing.py) → look (cache/) → ask (backends/) → relay (relay.py) → record
+    door (api/) → decide (routing/) → its trip (trip.py), in the course of the attempts (attempts/), on which each
+    candidate is asked (asking.py): prepare (outgoing.py) → look (cache/) → ask (backends/) → relay (relay.py) → record
 
 Until the first content of an answer has gone to the client, a failure moves on to the next candidate. After it nothing
 is repeated, and the stream is cut without its proper end: more clients recover from that than from an error event.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
+from router.asking import Asking
 from router.box import Box, State
 from router.nobody import no_candidate
 from router.refusal import Refusal
@@ -45,7 +46,7 @@ async def travel(
         raise no_candidate(state, decision)
     if box.turnstile.limited:
         await box.turnstile.admit(decision, signals, exchange, record)
-    await Trip(box, state, exchange, envelope, signals, decision, record, upload).make()
+    await Trip(Asking(box, state, exchange, envelope, signals, decision, record, upload)).make()
 
 
 def decide(box: Box, state: State, signals: Signals) -> Decision:

@@ -126,8 +126,13 @@ class ApiDoors:
     def _models(self, exchange: Exchange, path: str, record: Record, grant: Grant | None) -> None:
         state = self.box.state
         name = unquote(path.removeprefix("/v1/models").lstrip("/"))
+        anthropic = any(header == b"anthropic-version" for header, _ in exchange.headers)
+        if name:
+            listed = one_model(state, name, grant, anthropic=anthropic)
+        else:
+            listed = model_list(state, grant, exchange.query, anthropic=anthropic)
         record.status = 200
-        exchange.respond(200, JSON, one_model(state, name, grant) if name else model_list(state, grant))
+        exchange.respond(200, JSON, listed)
 
     def _read(self, exchange: Exchange, path: str, key: str | None, grant: Grant | None) -> Envelope:
         body = exchange.body()

@@ -12,6 +12,8 @@ JSON_DOORS = frozenset(
     for path in (
         "chat/completions",
         "completions",
+        "fim/completions",
+        "infill",
         "embeddings",
         "rerank",
         "responses",

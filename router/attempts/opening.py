@@ -23,7 +23,8 @@ __all__ = ["CHECKED", "Opening", "error_in"]
 log = logging.getLogger("signalbox.attempts")
 
 CHECKED = frozenset(
-    "/v1/" + path for path in ("chat/completions", "completions", "responses", "messages", "embeddings", "rerank")
+    "/v1/" + path
+    for path in ("chat/completions", "completions", "fim/completions", "responses", "messages", "embeddings", "rerank")
 )
 """Paths whose answers are JSON objects, or streams of them."""
 

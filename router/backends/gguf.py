@@ -24,6 +24,8 @@ from router.backends.llama.request import read
 from router.backends.slots import Slots
 from router.config.backend import GgufBackend as Spec
 from router.config.facts import Facts
+from router.endpoints.filling import PATHS, in_process
+from router.endpoints.translation import ask_translated
 from router.telemetry.work import Work
 from router.toolcalls.answer import mended
 
@@ -31,7 +33,7 @@ __all__ = ["GgufBackend"]
 
 log = logging.getLogger("signalbox.backends")
 
-CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
+CHAT, EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
 COUNTED = 3.0
 """Seconds that counting tokens may take, with the wait for a worker."""
 LOOK_AGAIN = 3.0
@@ -45,7 +47,7 @@ class GgufBackend(Backend):
         self.name = name
         self.spec = spec
         self.facts = facts
-        facts.endpoints = frozenset({EMBEDDINGS} if spec.embeddings else {CHAT, COMPLETIONS})
+        facts.endpoints = frozenset({EMBEDDINGS} if spec.embeddings else {CHAT, *PATHS})
         parallel = spec.parallel or 1
         self.slots = Slots(parallel, spec.queue, spec.queue_wait)
         self._workers = ThreadPoolExecutor(parallel, f"gguf {name}")
@@ -77,6 +79,8 @@ class GgufBackend(Backend):
 
     async def ask(self, call: Call) -> Answer:
         """Queue the call and compute. A stream's answer is there with its first bytes, a plain one when it is whole."""
+        if not self.spec.embeddings and (other := in_process(call)) is not None:
+            return await ask_translated(self.ask, call, other)
         await self._ready()
         work = self._work(call)
         call.queued = await self.slots.take()

@@ -17,6 +17,8 @@ from router.backends.slots import Slots
 from router.config.backend import HttpBackend as Spec
 from router.config.facts import Facts
 from router.config.secret import reveal
+from router.endpoints.servers import toward
+from router.endpoints.translation import ask_translated
 from router.request.credentials import CREDENTIALS, sounds_secret
 from router.toolcalls.answer import mended
 from router.wire.client import Limits, Origin, Pool, Response, WireError
@@ -49,6 +51,7 @@ class HttpBackend(Backend):
         host = url.hostname or ""
         port = url.port or (443 if url.scheme == "https" else 80)
         self._base = url.path.rstrip("/").encode()
+        self._root = self._base.removesuffix(b"/v1")
         limits = spec.timeouts
         tls = _tls(spec.verify) if url.scheme == "https" else None
         # A name under .localhost is this machine by definition (RFC 6761 §6.3), which a DNS server need not know.
@@ -87,7 +90,12 @@ class HttpBackend(Backend):
         return self.spec.model_dump_json()
 
     async def ask(self, call: Call) -> Answer:
-        """Relay the call. An error status is an answer too: whoever asked judges it."""
+        """Relay the call, in the server's own form where it has one. An error status is an answer too: whoever asked
+        judges it."""
+        other = toward(call, self.spec, self.facts)
+        return await self._relay(call) if other is None else await ask_translated(self._relay, call, other)
+
+    async def _relay(self, call: Call) -> Answer:
         slots = self.slots
         self.prober.used = self.pool.loop.time()
         call.queued = await slots.take()
@@ -163,8 +171,7 @@ class HttpBackend(Backend):
         query = b"?" + call.query if call.query else b""
         own, mine = (self._own_names, self._own) if not call.credentials else (self._keyless_names, self._keyless)
         parts = [
-            b"%b %b%b%b HTTP/1.1\r\n"
-            % (call.method.encode("ascii"), self._base, call.path[3:].encode("latin-1"), query),
+            b"%b %b%b HTTP/1.1\r\n" % (call.method.encode("ascii"), self._target(call.path), query),
             mine,
         ]
         for name, value in (*call.headers, *call.credentials) if call.credentials else call.headers:
@@ -177,6 +184,12 @@ class HttpBackend(Backend):
         else:
             parts.append(b"\r\n")
         return b"".join(parts)
+
+    def _target(self, path: str) -> bytes:
+        """Of a canonical path, or of one that the server has beside its API."""
+        if path.startswith("/v1/"):
+            return self._base + path[3:].encode("latin-1")
+        return self._root + path.encode("latin-1")
 
 
 class HttpAnswer(Answer):

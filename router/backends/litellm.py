@@ -19,6 +19,8 @@ from router.backends.slots import Slots
 from router.config.backend import LitellmBackend as Spec
 from router.config.facts import Facts
 from router.config.secret import reveal
+from router.endpoints.filling import in_process
+from router.endpoints.translation import ask_translated
 from router.request.credentials import sounds_secret
 from router.toolcalls.answer import mended
 
@@ -81,6 +83,8 @@ class LitellmBackend(Backend):
 
     async def ask(self, call: Call) -> Answer:
         """Send the call. A stream's answer is there with its first chunk."""
+        if (other := in_process(call)) is not None:
+            return await ask_translated(self.ask, call, other)
         if call.path not in FIELDS:
             raise BackendError("refused", f"{self.name} does not serve {call.path}", status=404)
         refuse_unsendable(call.data)

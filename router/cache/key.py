@@ -77,6 +77,8 @@ def key_of(
     kept = {name: value for name, value in data.items() if name not in IGNORED}
     if path == "/v1/chat/completions":
         kept.pop("store", None)  # elsewhere the answer's id can be gone on from, if it was stored
+    if path == "/v1/embeddings" and kept.get("encoding_format") in (None, "float", "base64"):
+        kept.pop("encoding_format", None)  # each client gets the form it asks for, whichever is kept
     said = [
         path,
         query.decode("latin-1"),

@@ -18,6 +18,7 @@ from router.config.written import Strict as _Strict
 __all__ = [
     "Backend",
     "Circuit",
+    "FillIn",
     "GgufBackend",
     "HttpBackend",
     "LitellmBackend",
@@ -30,6 +31,9 @@ __all__ = [
 
 Modality = Literal["text", "image", "audio", "file"]
 Dialect = Literal["responses", "messages"]
+FillIn = Literal[
+    "auto", "infill", "suffix", "fim", "qwen", "starcoder", "granite", "codellama", "deepseek", "codestral", "codegemma"
+]
 
 
 class Timeouts(_Strict):
@@ -147,6 +151,16 @@ class HttpBackend(_Calling):
     )
     stream_usage: bool = Field(
         True, description="ask for the usage of streams; false for servers that refuse `stream_options`"
+    )
+    serves: Literal["openai", "whisper.cpp", "piper"] = Field(
+        "openai",
+        description="what it speaks: the OpenAI API, or that of whisper.cpp's server (transcriptions, translations) or "
+        "of Piper's (speech)",
+    )
+    fill_in: FillIn = Field(
+        "auto",
+        description="how it is told a text with a gap: at /infill, by a `suffix`, at /fim/completions, or in a prompt "
+        "with the marks of a family of models; auto: as the server and the model's name tell, else as it came",
     )
     pass_key: bool = Field(
         False, description="true: the key that a client sends goes there, instead of `api_key`; whoever runs it sees it"

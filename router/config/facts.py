@@ -39,6 +39,8 @@ class Facts:
     """Modalities of the input, of MODALITIES."""
     context: int | None = None
     """Tokens of prompt and answer together; None when nobody said."""
+    states_input: bool = False
+    """`context` is a limit of the prompt alone, as clouds state it."""
     max_output: int | None = None
     """Most tokens of an answer; None when nobody said."""
     tools: bool = True

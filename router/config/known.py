@@ -17,17 +17,22 @@ YARD = "switch-yard"
 """What the model of the embedded yard is called in metrics and headers."""
 
 _CHAT = frozenset({"/v1/chat/completions", "/v1/completions"})
+_FILLS = frozenset({"/v1/fim/completions", "/v1/infill"})
 _EMBEDDINGS = frozenset({"/v1/embeddings"})
 _BY_MODE = {
     "chat": _CHAT,
     "responses": _CHAT,
-    "completion": _CHAT,
+    "completion": _CHAT | _FILLS,
     "embedding": _EMBEDDINGS,
 }
 
 
 _DIALECTS = {"api.openai.com": frozenset({"/v1/responses"}), "api.anthropic.com": frozenset({"/v1/messages"})}
 """What clouds speak beside chat completions, by their host."""
+_SERVED = {
+    "whisper.cpp": frozenset({"/v1/audio/transcriptions", "/v1/audio/translations"}),
+    "piper": frozenset({"/v1/audio/speech"}),
+}
 
 
 def all_facts(backends: dict[str, Backend]) -> dict[str, Facts]:
@@ -42,9 +47,13 @@ def facts(name: str, spec: Backend) -> Facts:
     known = _said(name, spec)
     if isinstance(spec, HttpBackend):
         known.dialects = _dialects(spec)
+        if spec.serves in _SERVED:
+            known.endpoints = _SERVED[spec.serves]
+            if spec.serves == "whisper.cpp" and spec.accepts is None:
+                known.accepts = frozenset({"audio"})
     if isinstance(spec, GgufBackend):
         known.context = spec.context or spec.n_ctx or None
-        known.endpoints = _EMBEDDINGS if spec.embeddings else _CHAT
+        known.endpoints = _EMBEDDINGS if spec.embeddings else _CHAT | _FILLS
         known.model = Path(spec.path).stem
     if isinstance(spec, WorldBackend):
         known.endpoints = _CHAT
@@ -85,6 +94,7 @@ def _of_litellm(name: str, spec: LitellmBackend) -> Facts:
     if entry is None:
         return known
     known.context = spec.context or entry.context
+    known.states_input = spec.context is None and entry.context is not None
     known.max_output = spec.max_output or entry.max_output
     known.endpoints = _BY_MODE.get(entry.mode, known.endpoints)
     if spec.accepts is None:

@@ -37,9 +37,12 @@ _SUMMARY_PROMPT = re.compile(
 _TITLE_CALL = re.compile(
     any_of(
         r"\[suggestion mode",
-        r"### task:\s+(?:generate (?:a concise|1-3 broad|a detailed prompt for)|suggest \d+|predict \d|create a "
-        r"concise|analyze the chat history to determine the necessity|your task is to reflect the speaker|you are an "
-        r"autocompletion system)",
+        # Open WebUI (backend/open_webui/config.py); its `### Task:` with "respond to the user query" is a real turn.
+        r"### task:\s+(?:generate (?:a concise,? (?:\d-\d word )?title|\d-\d broad tags|a detailed prompt for ai?[nm] "
+        r"image)|suggest \d(?:-\d)? relevant follow-?up|predict \d|create a concise,? (?:\d-\d word )?(?:title|phrase)"
+        r"|analyze the chat history to determine the necessity|you are an autocompletion system"
+        r"|(?:detect the language of|enhance) the given image generation prompt)",
+        r"(?:### task:\s+)?your task is to reflect the speaker",
         r"generate a title for this conversation|generate a concise, single-line task title",
         r"given the following\b[^\n]{0,200}\b(?:please )?reply with a title",
         r"(?:please )?(?:write|generate|create) an? \d+(?:[-–]\d+)?[- ]words? title",

@@ -68,6 +68,10 @@ def dialect_of(path: str) -> str:
     return "responses" if path.startswith("/v1/responses") else "openai"
 
 
+GIVEN = ("suffix", "documents", "input_prefix", "input_suffix", "input_extra")
+"""Fields that are a part of the prompt, and nobody's turn."""
+
+
 def _read_items(data: dict[str, Any]) -> list[Item]:
     items: list[Item] = []
     items += [Item(SYSTEM, data[key], data[key]) for key in ("system", "instructions") if data.get(key)]
@@ -80,7 +84,7 @@ def _read_items(data: dict[str, Any]) -> list[Item]:
         items += [_message(entry) if isinstance(entry, dict) else Item(USER, entry, entry) for entry in given]
     elif given is not None:
         items.append(Item(USER, given, given))
-    return items + [Item(OTHER, data[key], data[key]) for key in ("suffix", "documents") if data.get(key)]
+    return items + [Item(OTHER, data[key], data[key]) for key in GIVEN if data.get(key)]
 
 
 def _message(message: Any) -> Item:

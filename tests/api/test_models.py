@@ -45,3 +45,36 @@ def test_what_leads_to_a_world_model_is_owned_by_tofy_and_nothing_else_is(tmp_pa
 def test_a_name_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="does not exist"):
         one_model(state(tmp_path), "tofu")
+
+
+def listed(here: State, query: bytes) -> tuple[list[str], bool]:
+    page = orjson.loads(model_list(here, query=query))
+    names = [entry["id"] for entry in page["data"]]
+    assert (page["first_id"], page["last_id"]) == ((names[0], names[-1]) if names else (None, None))
+    return names, page["has_more"]
+
+
+ALL = ["auto", "yard", "local", "tofy", "gpt-4o"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names", "more"),
+    [
+        (b"", ALL, False),
+        (b"limit=1000", ALL, False),
+        (b"limit=2", ALL[:2], True),
+        (b"limit=2&after_id=yard", ALL[2:4], True),
+        (b"limit=2&after_id=local", ALL[3:], False),
+        (b"after_id=gpt-4o", [], False),
+        (b"limit=2&before_id=tofy", ALL[1:3], True),
+        (b"after_id=nobody&unknown=1", ALL, False),
+    ],
+)
+def test_the_list_is_paged_as_anthropic_does(tmp_path: Path, query: bytes, names: list[str], more: bool) -> None:
+    assert listed(state(tmp_path), query) == (names, more)
+
+
+@pytest.mark.parametrize("limit", [b"0", b"-1", b"x", b"9999", b"9" * 5000, "²".encode()])
+def test_a_page_of_no_size_is_refused(tmp_path: Path, limit: bytes) -> None:
+    with pytest.raises(Refusal, match="limit"):
+        model_list(state(tmp_path), query=b"limit=" + limit)
