@@ -23,6 +23,7 @@ from types import CodeType
 from router.backends.servers.interview import interview
 from router.backends.servers.told import Server, Told
 from router.config.facts import Facts
+from router.config.known import is_elsewhere
 from router.wire.client import WireError
 
 __all__ = ["Prober"]
@@ -230,7 +231,7 @@ class Prober:
             facts.trained = facts.loaded = facts.server = facts.slots = None
             facts.plain_dialects = frozenset()
             self._fresh = told.fault is not None
-        facts.models = told.models or ()
+        facts.models = tuple(sorted(told.models or (), key=is_elsewhere))  # what `auto` is sent stays here if it can
         if told.here in facts.models:  # first, so that `auto` is sent there and not to one that would have to be loaded
             facts.models = (told.here, *(name for name in facts.models if name != told.here))
         facts.server = told.server or facts.server

@@ -11,13 +11,12 @@ import orjson
 
 from router.backends.servers import msty
 from router.backends.servers.interview import NOT_NOW, interview
-from router.backends.servers.ollama import is_elsewhere
 from router.backends.servers.openai import entries
 from router.backends.servers.told import Told
 from router.checkup.patient import Heard, Patient
 from router.checkup.result import Result, failure, fine, skipped, warning
 from router.config.discover import SERVERS, abilities
-from router.config.known import is_loopback_host
+from router.config.known import is_elsewhere, is_loopback_host
 from router.config.problems import did_you_mean
 from router.wire.client import WireError
 

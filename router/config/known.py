@@ -11,7 +11,17 @@ from router.config.backend import Backend, GgufBackend, HttpBackend, LitellmBack
 from router.config.facts import Facts
 from router.config.provider import server_of
 
-__all__ = ["YARD", "all_facts", "facts", "is_free", "is_loopback", "is_loopback_host", "is_private", "shown"]
+__all__ = [
+    "YARD",
+    "all_facts",
+    "facts",
+    "is_elsewhere",
+    "is_free",
+    "is_loopback",
+    "is_loopback_host",
+    "is_private",
+    "shown",
+]
 
 YARD = "switch-yard"
 """What the model of the embedded yard is called in metrics and headers."""
@@ -110,7 +120,14 @@ def is_private(spec: Backend) -> bool:
     """Whether what is sent there stays here: as the YAML says, else in process and on loopback addresses."""
     if spec.private is not None:
         return spec.private
-    return isinstance(spec, GgufBackend | WorldBackend) or (isinstance(spec, HttpBackend) and is_loopback(spec.url))
+    if isinstance(spec, HttpBackend):
+        return is_loopback(spec.url) and not is_elsewhere(spec.model or "")
+    return isinstance(spec, GgufBackend | WorldBackend)
+
+
+def is_elsewhere(model: str) -> bool:
+    """It is answered in Ollama's cloud, though the Ollama that is asked for it is here: `qwen3-coder:480b-cloud`."""
+    return model.endswith(("-cloud", ":cloud"))
 
 
 def is_free(spec: Backend) -> bool:

@@ -11,6 +11,7 @@ from functools import cache
 
 from router.config.facts import Facts
 from router.config.grant import Grant
+from router.config.known import is_elsewhere
 from router.config.schema import Route
 from router.request.content import Conversation
 from router.request.images import without_images
@@ -59,7 +60,7 @@ def judge(
     grant = signals.envelope.grant
     for name in names:
         about = facts[name]
-        rejection = None if grant is None else _by_key(grant, settings, about)
+        rejection = None if grant is None else _by_key(grant, settings, signals, about)
         if rejection is None:
             rejection = _rejection(signals, about, settings, private, media)
         if rejection is not None:
@@ -120,12 +121,12 @@ def _last_resort(candidate: Candidate, facts: Facts) -> Candidate:
     return Candidate(candidate.backend, reason=told, last_resort=True)
 
 
-def _by_key(grant: Grant, settings: Route | None, facts: Facts) -> Rejection | None:
+def _by_key(grant: Grant, settings: Route | None, signals: Signals, facts: Facts) -> Rejection | None:
     """By what the client's key may do."""
     why = grant.refuses(settings.name if settings is not None else DIRECT, facts.name)
     if why is not None:
         return "key", why
-    if grant.private and not facts.private:
+    if grant.private and not _stays(signals, facts):
         return (
             "privacy",
             f'is not private, and the key "{grant.alias}" is: nothing of this request may leave the machine',
@@ -149,11 +150,18 @@ def _rejection(signals: Signals, facts: Facts, settings: Route | None, private: 
             return "tools", f"does not take tools, and the request offers {len(signals.tools)}"
         if not facts.json and signals.json:
             return "json", "does not keep to a JSON schema, and the request asks for one"
-    if private and not facts.private:
+    if private and not _stays(signals, facts):
         return "privacy", "is not private, and the route is: nothing of this request may leave the machine"
     if not facts.free and (over := signals.spent.over) is not None:
         return "budget", f"costs money, or has no known price, and {over}"
     return None
+
+
+def _stays(signals: Signals, facts: Facts) -> bool:
+    """Nothing of the request leaves this machine, nor by the name of a model that Ollama has in its cloud."""
+    if not facts.private or facts.model is not None:
+        return facts.private
+    return not (is_elsewhere(signals.model) or (facts.models and all(map(is_elsewhere, facts.models))))
 
 
 def _modality(signals: Signals, facts: Facts, settings: Route | None) -> Rejection | None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router.backends.servers import msty
-from router.backends.servers.ollama import is_elsewhere
 from router.backends.servers.openai import entries
 from router.checkup import server
 from router.checkup.patient import Patient
 from router.config.backend import HttpBackend
 from router.config.discover import CLOUDS, SERVERS, Cloud, abilities
+from router.config.known import is_elsewhere
 
 __all__ = ["Around", "Seen", "around"]
 

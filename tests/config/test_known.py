@@ -34,6 +34,11 @@ def test_what_the_yaml_says_of_privacy_goes_before_the_address():
     assert not is_private(HttpBackend(url="http://localhost", private=False))
 
 
+def test_a_model_of_ollama_s_cloud_is_not_private_on_this_machine():
+    assert not is_private(HttpBackend(url="http://localhost:11434/v1", model="qwen3-coder:480b-cloud"))
+    assert is_private(HttpBackend(url="http://localhost:11434/v1", model="qwen3-coder:30b"))
+
+
 def test_an_http_backend_takes_text_and_any_path():
     known = facts("a", HttpBackend(url="http://localhost/v1", model="m"))
     assert (known.accepts, known.endpoints, known.model, known.context) == ({"text"}, None, "m", None)

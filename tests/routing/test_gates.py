@@ -52,6 +52,23 @@ def test_a_private_route_rejects_a_backend_that_is_not_private() -> None:
     assert one(signals(), private=True).ok
 
 
+@pytest.mark.parametrize(
+    ("asked", "changes", "stays"),
+    [
+        ("gpt-oss:120b-cloud", {"model": None}, False),
+        ("kimi-k2:cloud", {"model": None}, False),
+        ("qwen3:8b", {"model": None}, True),
+        ("auto", {"model": None, "models": ("qwen3:8b", "gpt-oss:120b-cloud")}, True),
+        ("auto", {"model": None, "models": ("gpt-oss:120b-cloud",)}, False),
+        ("gpt-oss:120b-cloud", {"model": "qwen3:8b"}, True),
+    ],
+)
+def test_a_private_route_keeps_out_the_models_that_a_local_ollama_has_in_its_cloud(
+    asked: str, changes: dict[str, Any], stays: bool
+) -> None:
+    assert one(signals(model=asked), private=True, **changes).ok is stays
+
+
 def test_the_first_gate_in_their_order_is_the_one_that_is_told() -> None:
     request = signals(messages=[IMAGE], tools=tools("bash"))
     assert one(request, private=True, name="cloud", tools=False).gate == "modality"

@@ -18,7 +18,7 @@ import orjson
 
 from router.backends.servers.told import Server, Told, number, parsed
 
-__all__ = ["ask", "is_elsewhere", "ps", "show"]
+__all__ = ["ask", "ps", "show"]
 
 EMBEDDINGS = frozenset({"/v1/embeddings"})
 MOST_SHOWN = 3
@@ -46,11 +46,6 @@ async def _here(server: Server, root: bytes) -> str | None:
             if isinstance(able, list) and "completion" in able:
                 return name
     return None
-
-
-def is_elsewhere(model: str) -> bool:
-    """It is answered in Ollama's cloud, though the Ollama that is asked for it is here: `qwen3-coder:480b-cloud`."""
-    return model.endswith(("-cloud", ":cloud"))
 
 
 def ps(status: int, body: bytes, model: str) -> Told:
