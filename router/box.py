@@ -271,7 +271,7 @@ class Box:
     def _answers(self, rules: Rules) -> Store | None:
         """What is kept stays when the rules change, as far as it still may."""
         wanted = rules.responses.store
-        if wanted is None:
+        if wanted is False:
             return None
         kept = getattr(self, "state", None)
         store = (kept.answers if kept is not None else None) or Store(1, 0, 0)

@@ -166,7 +166,7 @@ class ResponsesStore(_Strict):
 
     entries: Annotated[Count, Field(ge=1, le=1_000_000)] = Field(1000, description="answers kept at most")
     megabytes: Annotated[Count, Field(ge=1, le=65_536)] = Field(
-        64, description="they take at most, with what was asked, in millions of bytes"
+        16, description="they take at most, with what was asked, in millions of bytes"
     )
     ttl: Annotated[Duration, Field(gt=0)] = Field(3600.0, description="how long one is kept after it was last used")
 
@@ -174,8 +174,11 @@ class ResponsesStore(_Strict):
 class Responses(_Strict):
     """What concerns /v1/responses."""
 
-    store: ResponsesStore | None = Field(
-        None, description="keep answers for clients that name an earlier one; `{}`: with the defaults; left out: none"
+    store: Annotated[ResponsesStore | Literal[False], BeforeValidator(lambda value: {} if value is True else value)] = (
+        Field(
+            ResponsesStore(),
+            description="answers kept for clients that name an earlier one, as the AI SDK does; `false`: none are",
+        )
     )
 
 

@@ -335,12 +335,8 @@ def _cut_after(events: bytes) -> Any:
 
 
 def test_a_client_may_go_on_from_an_answer_that_was_kept(place: Place) -> None:
-    first = place.openai.responses.create(model="auto", input="my name is Ada")
-    with pytest.raises(openai.BadRequestError, match="not kept here"):
-        place.openai.responses.create(model="auto", input="who am I?", previous_response_id=first.id)
     rules = RULES.format(small=place.small.url, spare=place.spare.url, native=place.native.url)
-    keys = "keys: {ada: sk-ada, bob: sk-bob}\nresponses: {store: {}}\n"
-    with signalbox(rules + keys) as proxy:
+    with signalbox(rules + "keys: {ada: sk-ada, bob: sk-bob}\n") as proxy:
         ada, bob = (openai.OpenAI(base_url=proxy.url, api_key=f"sk-{name}", max_retries=0) for name in ("ada", "bob"))
         first = ada.responses.create(model="auto", input="my name is Ada")
         ada.responses.create(model="auto", input="who am I?", previous_response_id=first.id)
@@ -348,6 +344,26 @@ def test_a_client_may_go_on_from_an_answer_that_was_kept(place: Place) -> None:
         assert said == [("user", "my name is Ada"), ("assistant", text({})["content"]), ("user", "who am I?")]
         with pytest.raises(openai.BadRequestError, match="is not kept"):
             bob.responses.create(model="auto", input="who is she?", previous_response_id=first.id)
+
+
+def test_a_client_may_refer_to_an_item_of_an_answer_as_the_ai_sdk_does(place: Place) -> None:
+    place.small.play = chat_only(thoughts_and_calls)
+    tool: Any = {
+        "type": "function",
+        "name": "look",
+        "parameters": {"type": "object", "required": ["at"]},
+        "strict": False,
+    }
+    first = place.openai.responses.create(model="auto", input="hi", tools=[tool])
+    items: list[Any] = [{"role": "user", "content": "hi"}]
+    items += [{"type": "item_reference", "id": item.id} for item in first.output]
+    items += [
+        {"type": "function_call_output", "call_id": item.call_id, "output": "seen"}
+        for item in first.output
+        if item.type == "function_call"
+    ]
+    place.openai.responses.create(model="auto", input=items, tools=[tool])
+    assert [message["role"] for message in place.last()["messages"]] == ["user", "assistant", "tool", "tool"]
 
 
 def test_tokens_are_counted_or_estimated_and_cost_nothing(place: Place) -> None:

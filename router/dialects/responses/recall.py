@@ -11,7 +11,7 @@ from router.dialects.responses.store import Memory
 
 __all__ = ["earlier", "resolved"]
 
-_OFF = "answers are not kept here (`responses: {store: {}}` in the rules file turns it on)"
+_OFF = "answers are not kept here (`responses: {store: false}` in the rules file turned it off)"
 _AI_SDK = "with `store: false` clients such as the AI SDK do so"
 
 
