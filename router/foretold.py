@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from router.config.facts import CHAT, Facts
 from router.config.schema import Route
-from router.dialects.bridge import opened
+from router.dialects.bridge import opened, words_of
 from router.dialects.chat.request import chat_body
 from router.dialects.native import is_translated
 from router.refusal import Refusal
@@ -26,18 +26,20 @@ def foretell(
 
     def changed(name: str, settings: Route | None) -> tuple[str, ...]:
         about, path, data = facts[name], signals.path, signals.envelope.data
+        words: tuple[str, ...] = ()
         if is_translated(path, data, about):
             try:
-                path, data = CHAT, chat_body(opened(path, data).prompt)
+                dialect = opened(path, data)
             except Refusal:  # it would not be sent
                 return ()
+            path, data, words = CHAT, chat_body(dialect.prompt), words_of(dialect)
         if path not in PATHS or name not in repairs:
-            return ()
+            return words
         if settings is not None:
             data = {**data, **settings.set}
         ours = not signals.model or signals.model in plan.names()
         model = about.model or (about.models[0] if about.models and ours else signals.model)
         known = repairs[name]
-        return known.mended(data, known.needs(model), lambda: signals.tokens).words
+        return words + known.mended(data, known.needs(model), lambda: signals.tokens).words
 
     return changed

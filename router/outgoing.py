@@ -8,6 +8,7 @@ from router.backends.contract import Backend, Call
 from router.box import State
 from router.cache.wish import FIELD, without_wish
 from router.config.facts import CHAT
+from router.dialects.bridge import words_of
 from router.dialects.chat.request import chat_body
 from router.dialects.contract import Dialect
 from router.repair.mend import PATHS
@@ -62,7 +63,7 @@ def prepare(
     """What is sent to this backend: the client's bytes, but for the model's name, what the route sets, and what the
     backend would refuse; with a `dialect`, the request read, what it says as a chat completion."""
     if dialect is not None:
-        return _translated(state, envelope, signals, decision, backend, chat_body(dialect.prompt), taught)
+        return _translated(state, envelope, signals, decision, backend, dialect, taught)
     call = Call(
         envelope.path,
         envelope.body,
@@ -90,11 +91,12 @@ def _translated(
     signals: Signals,
     decision: Decision,
     backend: Backend,
-    data: dict[str, Any],
+    dialect: Dialect,
     taught: Taught,
 ) -> Call:
+    data = chat_body(dialect.prompt)
     changes = _changes(state, CHAT, data, signals, decision, backend)
-    changed = _repair(CHAT, data, changes, signals, taught)
+    changed = words_of(dialect) + _repair(CHAT, data, changes, signals, taught)
     data = {name: value for name, value in {**data, **changes}.items() if value is not REMOVE}
     headers = [header for header in passed_on(envelope) if not header[0].startswith(b"anthropic-")]
     return Call(CHAT, dump(data), data, headers, signals.stream, changed=changed)

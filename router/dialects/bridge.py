@@ -18,7 +18,7 @@ from router.dialects.responses.dialect import Responses
 from router.dialects.responses.store import Memory
 from router.refusal import Refusal, shape
 
-__all__ = ["Telling", "in_its_words", "opened"]
+__all__ = ["Telling", "in_its_words", "opened", "words_of"]
 
 
 def opened(path: str, data: dict[str, Any], memory: Memory | None = None) -> Dialect:
@@ -27,6 +27,11 @@ def opened(path: str, data: dict[str, Any], memory: Memory | None = None) -> Dia
         return Responses(data, memory) if path == "/v1/responses" else Messages(data)
     except Unreadable as error:
         raise Refusal(400, error.message, code=error.code, param=error.param) from None
+
+
+def words_of(dialect: Dialect) -> tuple[str, ...]:
+    """What becomes of the request on the way, a word for each, as `x-signalbox-changed` has them."""
+    return ("translated", *(f"left out {kind}" for kind in dialect.left_out))
 
 
 def in_its_words(path: str, status: int, body: bytes) -> bytes:

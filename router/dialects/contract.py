@@ -43,6 +43,8 @@ class Dialect(ABC):
         """`data`: the body; never changed. Raises Unreadable for whatever is wrong with it, and nothing else."""
 
     prompt: Prompt
+    left_out: tuple[str, ...] = ()
+    """Types of tools and items that the model is not told of, since only the dialect's own servers can run them."""
 
     @abstractmethod
     def writer(self) -> Writer:

@@ -366,6 +366,19 @@ def test_a_client_may_refer_to_an_item_of_an_answer_as_the_ai_sdk_does(place: Pl
     assert [message["role"] for message in place.last()["messages"]] == ["user", "assistant", "tool", "tool"]
 
 
+@pytest.mark.parametrize(("path", "kind"), [("/v1/messages", "web_search_20250305"), ("/v1/responses", "web_search")])
+def test_what_only_the_providers_servers_can_run_is_left_out_and_that_is_said(
+    place: Place, path: str, kind: str
+) -> None:
+    body = {**json.loads(_body(path, False)), "tools": [{"type": kind, "name": "web_search"}]}
+    status, headers, _ = post(place.proxy, path, json.dumps(body).encode())
+    assert (status, headers["x-signalbox-changed"]) == (200, f"translated, left out {kind}")
+    assert "tools" not in place.last()
+    asked = json.dumps({"path": path, "body": body}).encode()
+    told = json.loads(post(place.proxy, "/api/explain", asked)[2])
+    assert told["candidates"][0]["changed"] == ["translated", f"left out {kind}"]
+
+
 def test_tokens_are_counted_or_estimated_and_cost_nothing(place: Place) -> None:
     asked = {"model": "auto", "messages": HELLO["messages"], "system": "Be brief. " * 100}
     counted = place.anthropic.messages.count_tokens(**asked)

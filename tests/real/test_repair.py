@@ -154,7 +154,7 @@ def test_what_is_translated_is_repaired_too(fresh: tuple[Signalbox, Upstream]) -
     question = {"model": MODEL[0], "input": "hi", "max_output_tokens": 32000, "temperature": 0.2}
     status, headers, body = post(proxy, "/v1/responses", json.dumps(question).encode())
     assert (status, json.loads(body)["object"]) == (200, "response")
-    assert headers["x-signalbox-changed"].startswith("dropped temperature, ")
+    assert headers["x-signalbox-changed"].startswith("translated, dropped temperature, ")
     field = {"max_tokens", "max_completion_tokens"} & set(strict.asked[-1].json)
     assert field == {"max_completion_tokens"} and strict.asked[-1].json["max_completion_tokens"] == 16384
 

@@ -10,6 +10,7 @@ from router.dialects.messages.answer import MessagesWriter
 from router.dialects.messages.error import error_of
 from router.dialects.messages.request import read
 from router.dialects.messages.thinking import told_of
+from router.dialects.messages.tools import left_out
 from router.dialects.messages.whole import whole_of
 from router.dialects.neutral import Event, Failed
 
@@ -21,6 +22,7 @@ class Messages(Dialect):
 
     def __init__(self, data: dict[str, Any]):
         self.prompt = read(data)
+        self.left_out = left_out(data.get("tools"))
         self._thoughts = told_of(data)
 
     def writer(self) -> Writer:

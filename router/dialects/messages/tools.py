@@ -10,7 +10,7 @@ from router.dialects.messages.anthropic_tools import SCREENS, known
 from router.dialects.messages.field import as_json, fields, flag, objects, text, wrong
 from router.dialects.neutral import Tool
 
-__all__ = ["choice_of", "tools_of"]
+__all__ = ["choice_of", "left_out", "tools_of"]
 
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
@@ -21,6 +21,12 @@ def tools_of(value: Any) -> tuple[Tool, ...]:
     Raises Unreadable."""
     read = [_tool(each, f"tools[{at}]") for at, each in enumerate(objects(value, "tools"))]
     return tuple(tool for tool in read if tool is not None)
+
+
+def left_out(value: Any) -> tuple[str, ...]:
+    """Types of those that `tools_of` leaves out, of tools that it has read."""
+    kinds = (tool["type"] for tool in objects(value, "tools") if _tool(tool, "tools") is None)
+    return tuple(dict.fromkeys(kinds))
 
 
 def _tool(tool: dict[str, Any], where: str) -> Tool | None:
