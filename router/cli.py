@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "check rules files; every fault with line, column and a hint",
     "test": "run the tests that stand in rules files",
     "explain": "show where a request would go, and why, without sending it",
+    "connect": "point a client at this proxy: show the change to its configuration, or make it",
     "keys": "make, list and revoke client keys",
     "spend": "what was spent, by model, route, backend, key, harness or day",
     "budget": "what is left of the budgets",
