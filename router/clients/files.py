@@ -118,11 +118,13 @@ class Store:
 
     def revert(self, steps: list[Step]) -> None:
         """Go it, and forget."""
+        records = self._records()
         for step in steps:
             if step.after is None:
                 step.path.unlink(missing_ok=True)
             elif step.after != step.before:
                 _replace(step.path, step.after, False)
+                step.path.chmod(records[str(step.path)]["mode"])
         for file in self._folder.iterdir():
             file.unlink()
         self._folder.rmdir()
@@ -166,7 +168,9 @@ class Store:
             _replace(self._file(step.path, "before"), before, True)
         _replace(self._file(step.path, "written"), step.after or "", True)
         records = self._records()
-        records[str(step.path)] = {"form": step.form, "existed": before is not None}
+        known = records.get(str(step.path))
+        mode = known["mode"] if known else step.path.stat().st_mode & 0o777 if step.path.exists() else 0o644
+        records[str(step.path)] = {"form": step.form, "existed": before is not None, "mode": mode}
         _replace(self._index, json.dumps(records, indent=2), True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -40,7 +41,7 @@ def ask(root: str, key: str | None) -> Served:
         return Served(tuple(_model(entry) for entry in data[:MOST]))
     except urllib.error.HTTPError as error:
         return Served(fault=f"{root} answers with {error.code}", locked=error.code in (401, 403))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return Served(fault=f"nobody answers at {root} ({getattr(error, 'reason', None) or error})")
     except (KeyError, TypeError, AttributeError, RecursionError):
         return Served(fault=f"what answers at {root} has no list of models")

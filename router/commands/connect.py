@@ -88,13 +88,25 @@ def _misused(args: argparse.Namespace) -> str | None:
         return "--write or --undo, not both"
     if args.force and not args.undo:
         return "--force goes with --undo"
-    if args.url is not None and urlsplit(args.url).scheme not in ("http", "https"):
-        return f"--url {printable(args.url)}: it starts with http:// or https://"
+    if args.url is not None and not _is_address(args.url):
+        return (
+            f"--url {printable(args.url)}: an address such as http://127.0.0.1:4000 is needed, without user and query"
+        )
     if args.key is not None and (not args.key.strip() or not args.key.isprintable()):
         return "--key: it is empty, or holds what no header can"
     if not args.model.strip() or not args.model.isprintable():
         return "--model: a name is needed"
     return None
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url.strip())
+        whole = parts.hostname is not None and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    odd = "@" in parts.netloc or parts.query or parts.fragment or not url.isprintable()
+    return parts.scheme in ("http", "https") and whole and not odd
 
 
 def _own(settings: Settings) -> str:
@@ -231,8 +243,8 @@ def _undo(store: Store, client: Client, args: argparse.Namespace) -> int:
         print(json.dumps({"client": client.name, "undone": [str(step.path) for step in steps]}, indent=2))
         return 0
     for step in steps:
-        gone = "is gone again" if step.after is None else "is as it was, but for what was changed since"
-        print(f"{printable(str(step.path))} {gone}.")
+        what = "is gone, as it was not there before" if step.after is None else "is without our part"
+        print(f"{printable(str(step.path))} {'is as it was' if args.force and step.after is not None else what}.")
     return 0
 
 

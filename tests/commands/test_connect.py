@@ -70,6 +70,8 @@ def test_a_key_makes_the_file_its_owners_alone_and_other_secrets_are_not_shown(
     assert "very-secret-1" not in told.out + told.err and "sk-own-key-123456" in told.out
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text())["env"]["OTHER_TOKEN"] == "very-secret-1"
+    assert connect("claude-code", "--undo") == 0
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_broken_file_is_left_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +117,10 @@ def test_the_true_context_and_image_input_are_asked_and_the_openai_snippet_runs(
         assert capsys.readouterr().out.strip()
 
 
-@pytest.mark.parametrize("words", [("opencod",), ("opencode", "--write", "--undo"), ("opencode", "--url", "x")])
+@pytest.mark.parametrize(
+    "words",
+    [("opencod",), ("opencode", "--write", "--undo"), ("opencode", "--url", "x"), ("pi", "--url", "http://u:p@x")],
+)
 def test_wrong_usage_is_told(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert connect(*words) == 2 and capsys.readouterr().err
 
