@@ -17,6 +17,7 @@ COMMANDS = {
     "test": "run the tests that stand in rules files",
     "doctor": "look whether all that the rules need is there and works, and say what to do where not",
     "explain": "show where a request would go, and why, without sending it",
+    "connect": "point a client at this proxy: show the change to its configuration, or make it",
     "models": "what clients may name; `bench`: how fast and how good the backends are",
     "keys": "make, list and revoke client keys",
     "login": "log in at GitHub Copilot, once",
