@@ -354,10 +354,53 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
 
 
 KINDS = st.sampled_from(
-    ["text", "image", "document", "thinking", "tool_use", "tool_result", "search_result", "base64", "url", "content", "redacted_thinking", "web_search_tool_result", "custom", "bash_20250124", "tool", "enabled", "json_schema", "user", "assistant", "system"]
+    [
+        "text",
+        "image",
+        "document",
+        "thinking",
+        "tool_use",
+        "tool_result",
+        "search_result",
+        "base64",
+        "url",
+        "content",
+        "redacted_thinking",
+        "web_search_tool_result",
+        "custom",
+        "bash_20250124",
+        "tool",
+        "enabled",
+        "json_schema",
+        "user",
+        "assistant",
+        "system",
+    ]
 )
 NAMES = st.sampled_from(
-    ["type", "role", "content", "text", "source", "data", "media_type", "input", "id", "name", "tool_use_id", "title", "is_error", "input_schema", "budget_tokens", "effort", "format", "schema", "thinking", "url", "context"]
+    [
+        "type",
+        "role",
+        "content",
+        "text",
+        "source",
+        "data",
+        "media_type",
+        "input",
+        "id",
+        "name",
+        "tool_use_id",
+        "title",
+        "is_error",
+        "input_schema",
+        "budget_tokens",
+        "effort",
+        "format",
+        "schema",
+        "thinking",
+        "url",
+        "context",
+    ]
 )
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | KINDS,
@@ -365,7 +408,23 @@ ANYTHING = st.recursive(
     max_leaves=12,
 )
 TOP = st.sampled_from(
-    ["model", "max_tokens", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "output_format", "stop_sequences", "stream", "temperature", "top_p", "top_k", "metadata"]
+    [
+        "model",
+        "max_tokens",
+        "messages",
+        "system",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "output_config",
+        "output_format",
+        "stop_sequences",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "metadata",
+    ]
 )
 BLOCKS = st.lists(
     st.fixed_dictionaries({"type": KINDS}, optional={"content": ANYTHING, "source": ANYTHING}), max_size=3
