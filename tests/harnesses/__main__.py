@@ -62,25 +62,16 @@ def _run(clients: list[Client], keep: bool) -> list[Outcome]:
 def _through(client: Client, llama: str) -> list[Outcome]:
     """One client, all scenarios, in one HOME."""
     if not (client.folder / ".installed").is_file():
-        outcomes = [Outcome(client.name, scenario, "not installed") for scenario in SCENARIOS]
-        for outcome in outcomes:
-            _say(outcome, client)
-        return outcomes
-    outcomes = []
-    with (
-        tempfile.TemporaryDirectory(prefix="signalbox-client-", ignore_cleanup_errors=True) as folder,
-        box(llama) as its,
-    ):
-        home = Path(folder)
-        fault = furnish(client, home, its)
-        for scenario in SCENARIOS:
-            if fault:
-                outcomes.append(Outcome(client.name, scenario, "not set up", printed=fault))
-            else:
-                outcomes.append(drive(client, scenario, home, its))
-            _say(outcomes[-1], client)
-    outcomes.append(_titles(client, outcomes))
-    _say(outcomes[-1], client)
+        return [_said(Outcome(client.name, scenario, "not installed")) for scenario in SCENARIOS]
+    outcomes: list[Outcome] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="signalbox-client-", ignore_cleanup_errors=True) as folder:
+            with box(llama) as its:
+                furnish(client, Path(folder), its)
+                outcomes.extend(_said(drive(client, scenario, Path(folder), its)) for scenario in SCENARIOS)
+            outcomes.append(_said(_titles(client, outcomes)))
+    except (AssertionError, RuntimeError, OSError) as error:
+        outcomes.append(_said(Outcome(client.name, "whole", "the run broke off", printed=str(error))))
     return outcomes
 
 
@@ -102,13 +93,12 @@ def expected(outcome: Outcome) -> bool:
     return outcome.verdict in ("ok", "lacks")
 
 
-def _say(outcome: Outcome, client: Client) -> None:
+def _said(outcome: Outcome) -> Outcome:
     mark = "    " if expected(outcome) else "FAIL"
     routes = ", ".join(dict.fromkeys(f"{r['route']} → {r['backend']} {r['status']}" for r in outcome.requests))
-    print(
-        f"{mark} {client.name:24} {outcome.scenario:10} {outcome.verdict:40} {outcome.seconds:6.1f} s  {routes}",
-        flush=True,
-    )
+    what = f"{outcome.client:24} {outcome.scenario:10} {outcome.verdict:40} {outcome.seconds:6.1f} s"
+    print(mark, what, routes, flush=True)
+    return outcome
 
 
 def _summary(outcomes: list[Outcome]) -> int:

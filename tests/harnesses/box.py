@@ -35,7 +35,7 @@ backends:
 routes:
   - {{name: titles,    when: {{task: [title, summary]}},  to: small}}
   - {{name: pictures,  when: {{image: true}},             to: vision}}
-  - {{name: llama.cpp, when: {{text: "^\\\\W*ask llama"}},  to: [llama, general]}}
+  - {{name: llama.cpp, when: {{text: "^\\\\W*ask llama"}},  to: [llama, general], set: {{logit_bias: {{"{end}": -100}}}}}}
   - {{name: code,      when: {{task: code}},              to: coder}}
   - {{name: the rest,                                   to: general}}
 """
@@ -59,7 +59,7 @@ def box(llama: str) -> Iterator[Box]:
     """Started and ended."""
     with (
         backends() as behind,
-        signalbox(RULES.format(llama=llama, **behind.urls), SIGNALBOX_LOG_FORMAT="json") as proxy,
+        signalbox(RULES.format(llama=llama, end=tiny_gguf.EOS, **behind.urls), SIGNALBOX_LOG_FORMAT="json") as proxy,
     ):
         yield Box(proxy, behind)
 
@@ -83,5 +83,5 @@ def llama_server(folder: Path) -> Iterator[str]:
             time.sleep(0.2)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
-        process.terminate()
+        process.kill()  # it may be in the middle of an answer that nobody waits for
         process.wait(10)

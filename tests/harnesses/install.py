@@ -30,6 +30,7 @@ class Client:
     pip: tuple[str, ...] = ()
     python: str = ""
     why: str = ""
+    programs: str = ""
     setup: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
@@ -53,7 +54,7 @@ class Client:
     @property
     def bin(self) -> Path:
         """Where its programs are."""
-        return self.folder / ("bin" if self.pip else "node_modules/.bin")
+        return self.folder / (self.programs or ("bin" if self.pip else "node_modules/.bin"))
 
 
 def _read() -> dict[str, Client]:

@@ -59,11 +59,11 @@ def _cell(name: str, outcome: dict[str, Any], notes: list[str]) -> str:
     if verdict == "lacks":
         if scenario == "title":
             return "–"
-        notes.append(f"{name}, {scenario}: {outcome['printed']}.")
+        notes.append(f"{name}, {scenario}: {client.lacks[scenario]}.")
         return f"– ({len(notes)})"
     if verdict == "ok":
         if scenario == "llama.cpp" and not any(record["backend"] == "llama" for record in outcome["requests"]):
-            return "too long, next"
+            return "next"
         return "yes"
     notes.append(f"{name}, {scenario}: {client.deviates.get(scenario) or verdict}.")
     return f"no ({len(notes)})"
