@@ -35,7 +35,7 @@ backends:
 routes:
   - {{name: titles,    when: {{task: [title, summary]}},  to: small}}
   - {{name: pictures,  when: {{image: true}},             to: vision}}
-  - {{name: llama.cpp, when: {{text: "^\\\\W*ask llama"}},  to: [llama, general], set: {{logit_bias: {{"{end}": -100}}}}}}
+  - {{name: llama.cpp, when: {{text: "^\\\\W*ask llama"}},  to: [llama, general]}}
   - {{name: code,      when: {{task: code}},              to: coder}}
   - {{name: the rest,                                   to: general}}
 """
@@ -59,7 +59,7 @@ def box(llama: str) -> Iterator[Box]:
     """Started and ended."""
     with (
         backends() as behind,
-        signalbox(RULES.format(llama=llama, end=tiny_gguf.EOS, **behind.urls), SIGNALBOX_LOG_FORMAT="json") as proxy,
+        signalbox(RULES.format(llama=llama, **behind.urls), SIGNALBOX_LOG_FORMAT="json") as proxy,
     ):
         yield Box(proxy, behind)
 
@@ -71,6 +71,7 @@ def llama_server(folder: Path) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model), "--model_alias", "tiny"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--n_ctx", str(CONTEXT), "--n_threads", "1"]
+    command += ["--interrupt_requests", "false"]  # or a question for its models breaks off an answer
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 120
