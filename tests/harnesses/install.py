@@ -81,9 +81,15 @@ def installed(client: Client) -> str:
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
         if run.returncode:
-            return (run.stderr.strip() or run.stdout.strip())[-400:]
+            return _errors(run.stderr or run.stdout)[-400:]
     done.write_text(_wanted(client))
     return ""
+
+
+def _errors(said: str) -> str:
+    """Without the warnings before them, where the installer marks its errors."""
+    lines = said.strip().splitlines()
+    return "\n".join([line for line in lines if line.lower().startswith(("error", "npm error"))] or lines)
 
 
 def _wanted(client: Client) -> str:
