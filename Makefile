@@ -18,7 +18,7 @@ COMPILING = kill -0 $$(cat $(VENV)/llama.pid 2>/dev/null) 2>/dev/null
 CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF
 export CMAKE_ARGS
 
-.PHONY: run test test-image lint servers bench bench-cache bench-faults bench-world eval-task eval-world train-world test-training test-phoenix llama llama-meanwhile otel install clean help
+.PHONY: run test test-clients test-image lint servers bench bench-cache bench-faults bench-world eval-task eval-world train-world test-training test-phoenix llama llama-meanwhile otel install clean help
 
 run: install  ## install and serve; ARGS="--port 4001 --rules my.yaml" are passed on
 	@extras=" $$($(BIN)/signalbox extras $(ARGS) | tr '\n' ' ')"; \
@@ -88,6 +88,10 @@ lint: $(VENV)/.dev  ## formatting, lint, types
 
 test-image: $(VENV)/.dev  ## follow deploy/Dockerfile by hand: a clean install that serves; a minute
 	@$(BIN)/python -m pytest tests/deploy/image_by_hand.py $(ARGS)
+
+# Installs the clients from npm and PyPI under $(dir $(CACHE))clients; then nothing but loopback is reached.
+test-clients: $(VENV)/.dev  ## two dozen real clients through Signalbox; 5 GB, an hour; ARGS="--write opencode aider"
+	@$(BIN)/python -m tests.harnesses $(ARGS)
 
 bench: $(VENV)/.dev servers  ## side by side with nginx and LiteLLM, then cache and metrics; wants the machine to itself, 20 minutes
 	@$(BIN)/python -m bench.run $(ARGS)
