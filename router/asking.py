@@ -16,7 +16,7 @@ from router.backends.trial import Trial, begin
 from router.box import Box, State
 from router.cache.visit import Visit
 from router.config.schema import Route
-from router.dialects.bridge import Telling, opened
+from router.dialects.bridge import LARGE, Telling, opened
 from router.dialects.contract import Dialect
 from router.dialects.messages.count import counted
 from router.dialects.native import COUNTING, is_translated
@@ -123,7 +123,7 @@ class Asking:
         record, name = self.record, backend.name
         attempt = Attempt(name, model=taught.model)
         record.backend, record.model = name, attempt.model
-        dialect = self._needed(backend)
+        dialect = await self._needed(backend)
         if dialect is not None and self.envelope.path == COUNTING:
             return await self._count(backend, dialect, attempt, claim)
         call = prepare(self.state, self.envelope, self.signals, self.decision, backend, self.upload, taught, dialect)
@@ -203,7 +203,7 @@ class Asking:
             return Failure("beaten", "another was quicker")
         return None
 
-    def _needed(self, backend: Backend) -> Dialect | None:
+    async def _needed(self, backend: Backend) -> Dialect | None:
         """The request read, where this backend does not speak its dialect. Raises Refusal."""
         envelope = self.envelope
         if not is_translated(envelope.path, envelope.data, backend.facts):
@@ -211,7 +211,11 @@ class Asking:
         if self._dialect is None:
             answers = self.state.answers
             memory = answers.of(envelope.key) if answers is not None else None
-            self._dialect = opened(envelope.path, envelope.data, memory)
+            if len(envelope.body) < LARGE:
+                self._dialect = opened(envelope.path, envelope.data, memory)
+            else:
+                read = await asyncio.to_thread(opened, envelope.path, envelope.data, memory)
+                self._dialect = self._dialect or read  # of another candidate, meanwhile
         return self._dialect
 
     def _judge(self, call: Call, last: bool) -> Judge | None:
@@ -276,7 +280,7 @@ class Asking:
             failure = _failed(record, attempt, of_error(error))
             if not terms.open:
                 return failure
-            self.break_off(failure.message)
+            self.break_off(failure.message, told=terms.telling is not None and terms.telling.failed)
             return None
         except Beaten:
             return _failed(record, attempt, Failure("beaten", "another was quicker"))
@@ -311,14 +315,16 @@ class Asking:
         bill.heard(*terms.heard)
         record.unwanted.append(paid)
 
-    def break_off(self, message: str) -> None:
-        """After the first content nothing is repeated: cut the stream, or end it with an error, as the route says."""
+    def break_off(self, message: str, told: bool = False) -> None:
+        """After the first content nothing is repeated: cut the stream, or end it with an error, as the route says.
+        `told`: the client has heard of one."""
         exchange, path = self.exchange, self.envelope.path
         self.record.outcome = "broken"
         whole = exchange.last.endswith((b"\n\n", b"\r\n\r\n"))
         if self.route.on_broken_stream == "error" and self.record.stream and whole:
             refusal = Refusal(502, f"{self.record.backend}: {message}", code="stream_broken")
-            exchange.write(error_event(path, shape(refusal, anthropic=path.startswith("/v1/messages"))[1]))
+            if not told:
+                exchange.write(error_event(path, shape(refusal, anthropic=path.startswith("/v1/messages"))[1]))
             exchange.finish()
         else:
             exchange.cut()

@@ -9,8 +9,8 @@ from router.box import State
 from router.cache.wish import FIELD, without_wish
 from router.config.facts import CHAT
 from router.dialects.bridge import words_of
-from router.dialects.chat.request import chat_body
 from router.dialects.contract import Dialect
+from router.dialects.native import without_ours
 from router.repair.mend import PATHS
 from router.repair.needs import NOTHING
 from router.repair.taught import Taught
@@ -77,6 +77,7 @@ def prepare(
         call.body, call.length = upload.toward(model_for(state, signals, backend))
     elif envelope.data:
         changes = _changes(state, envelope.path, envelope.data, signals, decision, backend)
+        changes.update(without_ours(envelope.path, {**envelope.data, **changes}, envelope.body, backend.facts))
         call.changed = _repair(envelope.path, envelope.data, changes, signals, taught)
         if not changes:
             return call
@@ -94,7 +95,7 @@ def _translated(
     dialect: Dialect,
     taught: Taught,
 ) -> Call:
-    data = chat_body(dialect.prompt)
+    data = dialect.chat
     changes = _changes(state, CHAT, data, signals, decision, backend)
     changed = words_of(dialect) + _repair(CHAT, data, changes, signals, taught)
     data = {name: value for name, value in {**data, **changes}.items() if value is not REMOVE}

@@ -16,7 +16,7 @@ from typing import Any
 from router.accounts.bills import Meter
 from router.attempts.opening import Opening
 from router.backends.contract import Answer, BackendError
-from router.dialects.bridge import Telling, in_its_words
+from router.dialects.bridge import LARGE, Telling, in_its_words
 from router.respond import as_error, respond
 from router.telemetry.record import Record
 from router.wire.exchange import Exchange
@@ -126,7 +126,10 @@ async def _relay_whole(
     body = await answer.read()
     try:
         parsed = await opening.plain(body, kind) if opening is not None else None
-        told = terms.telling.whole(body) if terms.telling is not None and answer.status < 400 else body
+        told = body
+        if terms.telling is not None and answer.status < 400:
+            whole = terms.telling.whole
+            told = whole(body) if len(body) < LARGE else await asyncio.to_thread(whole, body)
         terms.take()
     except (BackendError, Beaten):
         terms.usage, terms.heard = usage_of(body)[0], (body, 1.0)

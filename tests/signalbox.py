@@ -74,10 +74,15 @@ class Signalbox:
 
 
 def ask(
-    proxy: Signalbox, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    proxy: Signalbox,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    patience: float = 10,
 ) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers (lower-case names) and body of one request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+    """Status, headers (lower-case names) and body of one request on a connection of its own, in `patience` seconds."""
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=patience)
     try:
         connection.request(method, path, body or None, headers or {})
         answer = connection.getresponse()

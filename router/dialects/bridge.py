@@ -18,13 +18,21 @@ from router.dialects.responses.dialect import Responses
 from router.dialects.responses.store import Memory
 from router.refusal import Refusal, shape
 
-__all__ = ["Telling", "in_its_words", "opened", "words_of"]
+__all__ = ["LARGE", "Telling", "in_its_words", "opened", "words_of"]
+
+
+LARGE = 256 * 1024
+"""Bytes of a request, or of a whole answer, from which on a thread translates it: there are some of which it takes
+seconds, and all others would wait for it."""
 
 
 def opened(path: str, data: dict[str, Any], memory: Memory | None = None) -> Dialect:
-    """The request read. `memory`: what this client may go on from. Raises Refusal (400)."""
+    """The request read, and written as a chat completion. `memory`: what this client may go on from. Raises Refusal
+    (400)."""
     try:
-        return Responses(data, memory) if path == "/v1/responses" else Messages(data)
+        dialect: Dialect = Responses(data, memory) if path == "/v1/responses" else Messages(data)
+        dialect.chat  # noqa: B018  # written here, in the same thread
+        return dialect
     except Unreadable as error:
         raise Refusal(400, error.message, code=error.code, param=error.param) from None
 
@@ -51,12 +59,14 @@ def in_its_words(path: str, status: int, body: bytes) -> bytes:
 class Telling:
     """Tells one answer, a chat completion, in the client's dialect."""
 
-    __slots__ = ("_dialect", "_reader", "_writer")
+    __slots__ = ("_dialect", "_reader", "_writer", "failed")
 
     def __init__(self, dialect: Dialect, model: str):
         self._dialect = dialect
         self._reader = ChatStream(model)
         self._writer: Writer | None = None
+        self.failed = False
+        """The backend has told a fault in its stream, and the client knows of it."""
 
     def feed(self, data: bytes) -> bytes:
         """A piece of a stream, cut anywhere: what is to be sent on now."""
@@ -84,4 +94,8 @@ class Telling:
     def _written(self, events: Iterable[Event]) -> bytes:
         if self._writer is None:
             self._writer = self._dialect.writer()
-        return b"".join(map(self._writer.write, events))
+        told = []
+        for event in events:
+            told.append(self._writer.write(event))
+            self.failed = self.failed or isinstance(event, Failed)
+        return b"".join(told)

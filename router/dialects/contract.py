@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
+from router.dialects.chat.request import chat_body
 from router.dialects.neutral import Event, Failed, Prompt
 
 __all__ = ["Dialect", "Unreadable", "Writer"]
@@ -45,6 +47,11 @@ class Dialect(ABC):
     prompt: Prompt
     left_out: tuple[str, ...] = ()
     """Types of tools and items that the model is not told of, since only the dialect's own servers can run them."""
+
+    @cached_property
+    def chat(self) -> dict[str, Any]:
+        """The prompt as the body of a chat completion; never changed."""
+        return chat_body(self.prompt)
 
     @abstractmethod
     def writer(self) -> Writer:

@@ -14,7 +14,7 @@ from itertools import islice
 import re2
 
 from router.config.repair import TokensField
-from router.repair.needs import DROPPABLE, NOTHING, Needs, all_of
+from router.repair.needs import DROPPABLE, NOTHING, Needs, all_of, dropping
 
 __all__ = ["ENOUGH", "SHARE", "TEACHING", "Lesson", "lessons"]
 
@@ -42,6 +42,8 @@ class Lesson:
     needs: Needs
     room: int | None = None
     """Tokens that this very prompt leaves for the answer: good for this request only."""
+    lasting: bool = True
+    """False: it speaks of a value that others may not send."""
 
 
 def _compiled(*patterns: str) -> re2._Regexp:
@@ -124,6 +126,17 @@ _FIELDS = [
 ]
 _LISTED = _compiled(r"unrecognized request arguments? supplied: ([\w, ]{1,300})")
 """OpenAI, in an older wording."""
+_EFFORT = _compiled(
+    # OpenAI and Azure; with the values first, it names the field in `param` alone.
+    r"unsupported value: ['\"`]reasoning_effort['\"`]",
+    r"invalid value: '\w+'\. supported values are[^{}]{1,200}\breasoning_effort\b",
+    r"['\"`]?reasoning_effort['\"`]? must be one of",  # Groq
+    r"\bloc['\"]: ?[\[(][^\])]{0,40}\breasoning_effort['\"][\])][^{}]{0,40}\bmsg['\"]: ?['\"]input should be",  # vLLM
+    r"literal_error[^{}]{0,100}\breasoning_effort\b",
+    r"invalid reasoning value: ",  # Ollama, and for a model that only thinks in grades
+    r"think value \S{1,20} is not supported for this model",
+)
+"""How much is to be thought, where the field is known and what stands in it is not: `none`, mostly."""
 _MOST = _compiled(
     r"supports at most (\d{1,9}) completion tokens",  # OpenAI (tailcallhq/forgecode#1185)
     r"max(?:_completion)?_tokens: \d+ > (\d{1,9}), which is the maximum",  # Anthropic
@@ -157,6 +170,8 @@ def lessons(status: int, body: bytes) -> Iterator[Lesson]:
     # Errors within errors are escaped anew by each that passes them on.
     text = body[:LOOKED_AT].decode("utf-8", "replace").replace("\\n", " ").replace("\\", "")
     if status in REFUSED:
+        if _EFFORT.search(text):
+            yield Lesson(dropping("reasoning_effort"), lasting=False)
         if (fields := _refused(text)) is not None:
             yield Lesson(fields)
         yield from _lengths(text)

@@ -55,7 +55,7 @@ class Taught:
         self._lessons += 1
         self.needs |= lesson.needs
         self.room = lesson.room if lesson.room is not None else self.room
-        self._unsure = error, lesson.needs
+        self._unsure = (error, lesson.needs) if lesson.lasting else None
         return True
 
     def settle(self, error: bytes = b"") -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["StreamWatch", "each_event", "event_data", "split_events"]
+__all__ = ["EventReader", "StreamWatch", "each_event", "event_data", "split_events"]
 
 CARRY_LIMIT = 64 * 1024
 """Bytes of an unfinished event kept. A usage event is a few hundred bytes; a longer one is content, and passes."""
@@ -54,6 +54,35 @@ def event_data(event: bytes) -> bytes:
     """The `data:` lines of one event, joined by LF."""
     lines = [line for line in event.splitlines() if line.startswith(b"data:")]
     return b"\n".join([line[6:] if line[5:6] == b" " else line[5:] for line in lines])
+
+
+class EventReader:
+    """Gives the events of a stream that is cut anywhere. What it keeps of an unfinished one is not looked through again
+    while no event ends: a long one may come in thousands of pieces."""
+
+    __slots__ = ("_pieces", "_tail")
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._tail = b""
+        """Their last bytes: a blank line may be cut in two."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The events that are whole with this piece."""
+        near = self._tail + data
+        self._pieces.append(data)
+        self._tail = near[-3:]
+        if _BOUNDARY.search(near) is None:
+            return []
+        events, rest = split_events(b"".join(self._pieces))
+        self._pieces, self._tail = [rest], rest[-3:]
+        return events
+
+    def close(self) -> bytes:
+        """The stream has ended: what is left of an event without its blank line."""
+        rest = b"".join(self._pieces)
+        self._pieces, self._tail = [], b""
+        return rest
 
 
 class StreamWatch:

@@ -44,6 +44,7 @@ routes:
   - {{name: native, when: {{model: native-please}}, to: native}}
   - {{name: cached, when: {{model: kept}}, to: small, cache: 1h}}
   - {{name: judged, when: {{model: judged}}, to: [small, spare], accept: [tools]}}
+  - {{name: telling, when: {{model: telling}}, to: small, on_broken_stream: error}}
   - {{name: patient, when: {{model: patient}}, to: small, keep_alive: 0.05s}}
   - {{name: all, to: [small, spare]}}
 """
@@ -180,12 +181,64 @@ def test_a_backend_that_speaks_the_dialect_gets_what_came(place: Place, path: st
     assert asked.body == body.replace(b"native-please", b"big")
 
 
+def test_thoughts_that_were_signed_here_do_not_come_to_a_backend_that_checks_signatures(place: Place) -> None:
+    place.small.play = chat_only(thoughts_and_calls)
+    answered = place.anthropic.messages.create(**{**HELLO, "tools": [TOOL]}).to_dict()["content"]
+    assert answered[0]["type"] == "thinking"
+    theirs = {"type": "thinking", "thinking": "hm", "signature": "EqQBCgIYAhIM"}
+    text_block = {"type": "text", "text": 'they say "signalbox"'}
+    turns = [
+        *HELLO["messages"],
+        {"role": "assistant", "content": answered},
+        {"role": "user", "content": "on"},
+        {"role": "assistant", "content": [theirs, text_block]},
+        {"role": "user", "content": "on"},
+        {"role": "assistant", "content": answered[:1]},
+    ]
+    body = {**HELLO, "model": "native-please", "messages": turns}
+    post(place.proxy, "/v1/messages", json.dumps(body).encode())
+    post(place.proxy, "/v1/messages/count_tokens", json.dumps(body).encode())
+    for asked in place.native.asked:
+        sent = asked.json["messages"]
+        assert sent[1]["content"] == answered[1:]
+        assert sent[3:] == turns[3:5]
+    assert len(place.native.asked) == 2
+
+
+def test_items_that_were_named_here_come_without_their_ids_to_a_backend_that_knows_its_own(place: Place) -> None:
+    place.small.play = chat_only(thoughts_and_calls)
+    tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}
+    answered = json.loads(post(place.proxy, "/v1/responses", json.dumps({"input": "hi", "tools": [tool]}).encode())[2])
+    ours = answered["output"]
+    assert {item["id"].partition("_")[0] for item in ours} == {"rs", "msg", "fc"}
+    theirs = {"type": "reasoning", "id": "rs_" + "68af4030592c8193" * 3, "summary": [], "encrypted_content": "x"}
+    body = {"model": "native-please", "input": [*ours, theirs], "tools": [tool]}
+    post(place.proxy, "/v1/responses", json.dumps(body).encode())
+    sent = place.native.asked[-1].json["input"]
+    bare = [
+        {name: value for name, value in item.items() if name != "id"} for item in ours if item["type"] != "reasoning"
+    ]
+    assert sent == [*bare, theirs]
+
+
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/responses"])
 def test_a_stream_that_breaks_off_is_not_finished(place: Place, path: str) -> None:
     place.small.play = _cut_after(b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"hal"}}]}\n\n')
     events = _until_it_breaks(place, path)
     assert b'"hal"' in events
     assert _ENDS[path].encode() not in events
+
+
+@pytest.mark.parametrize("fault", [b"", b'data: {"error":{"message":"gone","code":500}}\n\n'])
+@pytest.mark.parametrize(("path", "word"), [("/v1/messages", b"event: error"), ("/v1/responses", b"event: ")])
+def test_a_stream_that_breaks_off_ends_with_one_error_where_the_route_wants_that(
+    place: Place, path: str, word: bytes, fault: bytes
+) -> None:
+    place.small.play = _cut_after(b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"hal"}}]}\n\n' + fault)
+    body = json.dumps({**json.loads(_body(path, True)), "model": "telling"}).encode()
+    events = [event for event in split_events(post(place.proxy, path, body)[2])[0] if event.startswith(word)]
+    ends = [event for event in events if b"event: error" in event or b"response.failed" in event]
+    assert ends == events[-1:]
 
 
 def test_both_dialects_and_chat_share_what_the_cache_keeps(place: Place) -> None:

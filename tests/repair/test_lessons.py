@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from router.backends.contract import Call
 from router.config.backend import HttpBackend
 from router.config.facts import Facts
 from router.repair.lessons import Lesson, lessons
 from router.repair.needs import NOTHING, Needs, dropping
 from router.repair.repairs import KEPT, MOST_MODELS, Repairs
+from router.repair.taught import Taught
 
 
 def error(message: str, status: int = 400, **more: Any) -> tuple[int, bytes]:
@@ -262,3 +264,28 @@ def test_the_models_that_are_remembered_are_bounded() -> None:
         known.needs(f"n{number}")
     assert len(known._learned) <= MOST_MODELS
     assert len(known._plans) <= MOST_MODELS
+
+
+PYDANTIC = {"type": "literal_error", "loc": ["body", "reasoning_effort"], "msg": "Input should be 'low', 'medium'"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        error("Unsupported value: 'reasoning_effort' does not support 'none' with this model. Supported values are: …"),
+        error("Invalid value: 'none'. Supported values are: 'low', 'medium', and 'high'.", param="reasoning_effort"),
+        error("`reasoning_effort` must be one of `low`, `medium`, or `high`"),
+        (422, json.dumps({"detail": [{**PYDANTIC, "input": "none"}]}).encode()),
+        error(f"[{PYDANTIC}]"),
+        error('invalid reasoning value: \'none\' (must be "high", "medium", or "low")'),
+        error('think value "none" is not supported for this model'),
+    ],
+)
+def test_an_effort_that_is_refused_is_left_out_of_this_request_and_of_no_other(told: tuple[int, bytes]) -> None:
+    known, _ = repairs()
+    call = Call("/v1/chat/completions", b"", {"model": "m", "messages": [], "reasoning_effort": "none"})
+    taught = Taught(known, "m")
+    assert taught.by(*told, call)
+    assert taught.all_needs() == dropping("reasoning_effort")
+    taught.settle()
+    assert known.needs("m") is NOTHING

@@ -30,7 +30,7 @@ from router.dialects.neutral import (
     Usage,
     Used,
 )
-from router.wire.sse import event_data, split_events
+from router.wire.sse import EventReader, event_data
 
 __all__ = ["ChatStream", "events_of", "failure_of"]
 
@@ -55,7 +55,7 @@ class ChatStream:
 
     model: str
     """For an answer that does not name its model."""
-    _rest: bytes = b""
+    _events: EventReader = field(default_factory=EventReader)
     _began: bool = False
     _closed: bool = False
     """`Ended` or `Failed` was told."""
@@ -64,20 +64,20 @@ class ChatStream:
     _done: bool = False
     _usage: dict[str, Any] | None = None
     _calls: list[str] = field(default_factory=list)
-    """Ids of the calls, in order."""
+    """Ids of the calls, as the backend gave them, in order."""
+    _nameless: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
+    """By the backend's index: id and arguments of calls whose names have not come yet."""
     _places: dict[int, int] = field(default_factory=dict)
     """The backend's index of a call, and ours."""
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """A piece of the stream, cut anywhere."""
-        events, self._rest = split_events(self._rest + data if self._rest else data)
-        for event in events:
+        for event in self._events.feed(data):
             yield from self._event(event)
 
     def end(self) -> Iterator[Event]:
         """The stream has ended. Without `Ended` among the events it was not whole."""
-        if self._rest:
-            rest, self._rest = self._rest, b""
+        if rest := self._events.close():
             yield from self._event(rest)
         if self._closed or not (self._done or self._finish):
             return
@@ -108,13 +108,10 @@ class ChatStream:
             return
         if isinstance(chunk.get("usage"), dict):
             self._usage = {**(self._usage or {}), **chunk["usage"]}
-        choices = chunk.get("choices")
-        if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-            yield from self._choice(chunk, choices[0])
+        if (choice := _first(chunk.get("choices"))) is not None:
+            yield from self._choice(chunk, choice)
 
     def _choice(self, chunk: dict[str, Any], choice: dict[str, Any]) -> Iterator[Event]:
-        if choice.get("index", 0) not in (0, None):  # of several answers the dialects know only one
-            return
         yield from self._begin(chunk)
         delta = choice.get("delta")
         if isinstance(delta, dict):
@@ -159,20 +156,31 @@ class ChatStream:
         name, id_ = function.get("name"), call.get("id")
         name = name if isinstance(name, str) else ""
         id_ = id_ if isinstance(id_, str) else ""
+        arguments = _arguments(function.get("arguments"))
         at = self._place(call.get("index"), name, id_)
         if at is None:
-            if not name or len(self._calls) >= MOST_CALLS:
+            if len(self._calls) >= MOST_CALLS:
                 return
-            at = len(self._calls)
-            self._calls.append(id_ or f"call_{uuid.uuid4().hex[:24]}")
-            if isinstance(index := call.get("index"), int):
+            index = call.get("index")
+            if not name:
+                self._wait(index, id_, arguments)
+                return
+            early_id, early = self._nameless.pop(index, ("", [])) if isinstance(index, int) else ("", [])
+            at, id_, arguments = len(self._calls), id_ or early_id, "".join((*early, arguments))
+            # Results name their call: where two have the same id, nobody could tell whose they are.
+            told = id_ if id_ and id_ not in self._calls else f"call_{uuid.uuid4().hex[:24]}"
+            self._calls.append(id_)
+            if isinstance(index, int):
                 self._places[index] = at
-            yield Called(at, self._calls[at], name)
-        arguments = function.get("arguments")
-        if isinstance(arguments, dict):  # Ollama's own API has an object there
-            arguments = orjson.dumps(arguments).decode()
-        if isinstance(arguments, str) and arguments:
+            yield Called(at, told, name)
+        if arguments:
             yield Arguments(at, arguments)
+
+    def _wait(self, index: Any, id_: str, arguments: str) -> None:
+        """For the name of a call."""
+        if isinstance(index, int) and (index in self._nameless or len(self._nameless) < MOST_CALLS):
+            known, early = self._nameless.get(index, ("", []))
+            self._nameless[index] = (id_ or known, [*early, arguments])
 
     def _place(self, index: Any, name: str, id_: str) -> int | None:
         """Which call goes on here; None where a new one begins. Some servers give every call the index 0, some none."""
@@ -191,7 +199,7 @@ def events_of(body: bytes, model: str) -> list[Event]:
         if answer.get("error"):
             fault = error_in(answer)
             return [Failed(fault.message, fault.status, fault.code)]
-        choice = answer["choices"][0]
+        choice = _first(answer["choices"]) or {}
         message = dict(choice["message"])
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         return [Failed("the backend's answer is no chat completion", 502)]
@@ -223,6 +231,20 @@ def failure_of(status: int, body: bytes) -> Failed:
             return Failed(message, status, code if isinstance(code, str) else None)
     words = body[:1000].decode("utf-8", "replace").strip()
     return Failed(words or f"the backend answered with status {status} and no explanation", status)
+
+
+def _first(choices: Any) -> dict[str, Any] | None:
+    """The answer; of several the dialects know only one, and servers do not always tell them in order."""
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and choice.get("index", 0) in (0, None):
+            return choice
+    return None
+
+
+def _arguments(said: Any) -> str:
+    if isinstance(said, dict):  # Ollama's own API has an object there
+        return orjson.dumps(said).decode()
+    return said if isinstance(said, str) else ""
 
 
 def _parts(content: list[Any]) -> Iterator[Event]:

@@ -91,8 +91,9 @@ def _side(turn: Turn) -> str:
 
 
 def _asks(turn: Turn) -> bool:
-    """A user turn with words of its own: what was thought before it is of no use any more."""
-    return turn.role == "user" and any(not isinstance(part, ToolResult) for part in turn.parts)
+    """A user turn after which what was thought before is of no use any more. One that brings results goes on with the
+    loop, whatever else it says: clients of Messages put their reminders beside the results."""
+    return turn.role == "user" and not any(isinstance(part, ToolResult) for part in turn.parts)
 
 
 def _assistant(parts: Sequence[Part], thinks: bool) -> Message:

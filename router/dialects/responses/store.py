@@ -6,6 +6,7 @@ it. Bounded in number, bytes and age; what was not used for the longest goes fir
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -39,7 +40,7 @@ class _Entry:
 
 
 class Store:
-    """Kept answers of all clients."""
+    """Kept answers of all clients. Large requests and answers are translated in threads, which may come here too."""
 
     def __init__(self, entries: int, size: int, ttl: float, clock: Callable[[], float] = time.monotonic):
         """At most so many entries, of so many bytes together, each for `ttl` seconds since it was last used."""
@@ -49,6 +50,7 @@ class Store:
         self.used = 0
         """Bytes taken."""
         self._clock = clock
+        self._lock = threading.RLock()
         self._kept: OrderedDict[_Key, _Entry] = OrderedDict()
         """Whatever was used last stands last."""
         self._homes: dict[_Key, _Key] = {}
@@ -63,29 +65,32 @@ class Store:
 
     def put(self, key: _Key, entry: _Entry) -> None:
         """Keep it. What is larger than the whole store is not kept."""
-        self._drop(key)
-        if entry.size > self.size:
-            return
-        self._kept[key] = entry
-        self.used += entry.size
-        self._homes |= dict.fromkeys(((key[0], name) for name in entry.names), key)
-        while len(self._kept) > self.entries or self.used > self.size:
-            self._drop(next(iter(self._kept)))
-        self._expire()
+        with self._lock:
+            self._drop(key)
+            if entry.size > self.size:
+                return
+            self._kept[key] = entry
+            self.used += entry.size
+            self._homes |= dict.fromkeys(((key[0], name) for name in entry.names), key)
+            while len(self._kept) > self.entries or self.used > self.size:
+                self._drop(next(iter(self._kept)))
+            self._expire()
 
     def get(self, key: _Key) -> _Entry | None:
         """What is kept under this name, which is used now."""
-        self._expire()
-        entry = self._kept.get(key)
-        if entry is not None:
-            entry.used = self._clock()
-            self._kept.move_to_end(key)
-        return entry
+        with self._lock:
+            self._expire()
+            entry = self._kept.get(key)
+            if entry is not None:
+                entry.used = self._clock()
+                self._kept.move_to_end(key)
+            return entry
 
     def home(self, key: _Key) -> _Entry | None:
         """The entry that holds an item."""
-        home = self._homes.get(key)
-        return self.get(home) if home is not None else None
+        with self._lock:
+            home = self._homes.get(key)
+            return self.get(home) if home is not None else None
 
     def now(self) -> float:
         """Of its clock, in seconds."""

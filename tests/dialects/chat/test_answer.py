@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -268,3 +269,46 @@ def legal(events: list[Event]) -> None:
         if isinstance(event, Arguments):
             assert event.index in begun
     assert begun == list(range(len(begun)))
+
+
+@pytest.mark.alone
+def test_a_long_event_in_many_pieces_is_read_in_time_that_grows_with_its_length() -> None:
+    event = chunk({"content": "a" * 2_000_000})
+    pieces = [event[at : at + 1024] for at in range(0, len(event), 1024)]
+    began = time.perf_counter()
+    assert heard([*pieces, chunk({}, "stop")])[1] == Said("a" * 2_000_000)
+    assert time.perf_counter() - began < 1
+
+
+@given(st.data())
+def test_events_are_the_same_wherever_the_stream_is_cut(data: st.DataObject) -> None:
+    stream = b": hi\r\n\r\n" + chunk({"content": "a"}) + chunk(call(0, "x", "f", "{}")) + chunk({}, "stop") + DONE
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(stream) - 1))))
+    pieces = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    assert heard(pieces) == heard([stream])
+
+
+def test_of_several_answers_the_first_is_told_wherever_it_stands() -> None:
+    second = {"index": 1, "delta": {"content": "no"}, "message": {"content": "no"}, "finish_reason": "stop"}
+    first = {"index": 0, "delta": {"content": "yes"}, "message": {"content": "yes"}, "finish_reason": "stop"}
+    body = {"id": "chatcmpl-1", "model": "m", "created": 7, "choices": [second, first]}
+    told = [BEGAN, Said("yes"), Ended("stop")]
+    assert heard([b"data: " + json.dumps(body).encode() + b"\n\n"]) == told
+    assert events_of(json.dumps(body).encode(), "m") == told
+
+
+def test_arguments_that_come_before_the_name_are_not_lost() -> None:
+    pieces = [chunk(call(3, "a", None, '{"x"')), chunk(call(3, None, None, ":")), chunk(call(3, None, "f", "1}"))]
+    assert heard([*pieces, chunk({}, "tool_calls")])[1:] == [
+        Called(0, "a", "f"),
+        Arguments(0, '{"x":1}'),
+        Ended("tool_calls"),
+    ]
+
+
+def test_calls_with_the_same_id_are_told_with_two() -> None:
+    pieces = [chunk(call(at, "same", "f", f'{{"at":{at}}}')) for at in (0, 1)]
+    events = heard([*pieces, chunk({}, "tool_calls")])
+    first, second = (event for event in events if isinstance(event, Called))
+    assert first.id == "same" != second.id
+    assert [event.index for event in events if isinstance(event, Arguments)] == [0, 1]

@@ -235,3 +235,14 @@ def _part(part: dict[str, Any]) -> Part:
         case _:
             file = part["file"]
             return File(file.get("file_data"), file.get("file_id"), file.get("filename"))
+
+
+def test_words_beside_the_results_of_tools_do_not_end_the_loop_in_which_thoughts_go_back() -> None:
+    turns = (
+        Turn("user", (Text("look"),)),
+        Turn("assistant", (Thinking("hm"), ToolCall("a", "f", "{}"))),
+        Turn("user", (ToolResult("a", (Text("seen"),)), Text("<system-reminder>be brief</system-reminder>"))),
+    )
+    messages = chat_body(Prompt("m", turns))["messages"]
+    assert messages[1]["reasoning_content"] == "hm"
+    assert [each["role"] for each in messages] == ["user", "assistant", "tool", "user"]
