@@ -178,16 +178,15 @@ def test_a_key_that_has_run_out_is_renewed_and_nothing_else_waits(proxy: Signalb
     try:
         with ThreadPoolExecutor(1) as pool:
             asking = pool.submit(chat, proxy, [USER])
-            slowest = 0.0
+            answered = 0
             while not asking.done():
-                at = time.perf_counter()
                 proxy.get("/health")
-                slowest = max(slowest, time.perf_counter() - at)
+                answered += 1
         assert asking.result()[0] == 200
     finally:
         hub.slow = 0.0
     assert hub.keys == before + 1
-    assert slowest < 0.4
+    assert answered >= 5  # a loop that waits answers one, whenever it is free again
     assert oct((hub.folder / "api-key.json").stat().st_mode & 0o777) == "0o600"
 
 
