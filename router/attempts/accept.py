@@ -20,6 +20,7 @@ import orjson
 from router.attempts.fitting import SECONDS, fault_by, load
 from router.cache.forms import as_whole
 from router.config.schema import Accept
+from router.toolcalls.wrappers import LEAKED
 
 __all__ = ["Judge", "apart", "judge_for"]
 
@@ -37,8 +38,6 @@ LONGEST_PYTHON = 32 * 1024
 _JUDGES = ThreadPoolExecutor(1, "signalbox-judge")
 """A thread of its own, so that no one waits behind an answer that is slow to judge but those to be judged."""
 _LANGUAGE = re.compile(r"[\w+#.-]*")
-_LEAKED = re.compile(r"<tool_call>|<function[=_ ]|\[TOOL_CALLS\]|<\|tool_call|<\|python_tag\|>|functools\[")
-"""How Qwen, Llama, Mistral and others write a call that their server's template did not take out of the text."""
 
 
 class Judge:
@@ -102,7 +101,7 @@ class Judge:
 
     def _calls(self, calls: Sequence[Any], text: str) -> str | None:
         if not calls:
-            if _LEAKED.match(text.lstrip()):
+            if LEAKED.match(text.lstrip()):
                 return "a tool call stands in the text"
             return "no tool is called, and one was asked for" if self._required else None
         for call in calls:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = ["NOT_LOGGED_IN", "PROVIDER", "Copilot", "Files", "headers", "is_copil
 
 PROVIDER = "github_copilot"
 NOT_LOGGED_IN = "no login of GitHub Copilot is kept here: run `signalbox login copilot`"
+TOO_LATE = "the key that GitHub gives for Copilot has ended before it came: is the clock of this machine right?"
 LOOK = 2.0
 """Seconds between two looks for the login."""
 EARLY = 60.0
@@ -62,7 +64,7 @@ class Files:
         try:
             told = json.loads(self.key.read_text())
             return float(told["expires_at"]) if told.get("token") else 0.0
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return 0.0
 
     def keep(self, token: str) -> None:
@@ -80,9 +82,20 @@ class Files:
         return there
 
     def seal(self) -> None:
-        """LiteLLM writes the key as the umask says: nobody else may read it."""
-        with contextlib.suppress(OSError):
+        """LiteLLM writes the key as the umask says: nobody else may read it. Its end becomes one by the clock of this
+        machine: GitHub says in how many seconds it wants to be asked again, and when by its own clock."""
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             self.key.chmod(0o600)
+            told = json.loads(self.key.read_text())
+            if isinstance(soon := told["refresh_in"], int | float) and soon > 0:
+                self._write_key({**told, "expires_at": int(time.time() + EARLY + soon)})
+
+    def _write_key(self, told: dict[str, Any]) -> None:
+        """At once: others may be reading. Raises OSError."""
+        descriptor, path = tempfile.mkstemp(dir=self.folder)  # mode 600
+        with open(descriptor, "w") as file:
+            json.dump(told, file)
+        os.replace(path, self.key)
 
 
 class Copilot:
@@ -126,6 +139,8 @@ class Copilot:
                     f"GitHub gives no key for Copilot ({type(fault).__name__}); `signalbox login copilot` logs in anew"
                 )
                 raise BackendError("down", why) from None
+            if self._files.key_ends <= time.time():  # LiteLLM would fetch another in the loop, for each request
+                raise BackendError("down", TOO_LATE, status=503)
 
     def _look(self) -> bool:
         there = self._files.logged_in

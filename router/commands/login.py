@@ -104,6 +104,8 @@ def _token(authenticator: Any, code: dict[str, Any]) -> str:
             continue  # a network that was away for a moment
         except ValueError:
             raise _Failed("GitHub's answer is no JSON") from None
+        if not isinstance(answer, dict):
+            raise _Failed("GitHub's answer is no JSON object")
         token, error = answer.get("access_token"), answer.get("error")
         if isinstance(token, str) and token:
             return token

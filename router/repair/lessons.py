@@ -2,24 +2,28 @@
 
 An error is a stranger's text, and part of it may be the client's own: it can only choose among the repairs that are
 listed here, a field only by a name of DROPPABLE, and what it chooses must change this very request, else nothing was
-taught. The patterns run in RE2, in linear time, over a text of bounded length.
+taught. What stands in the request itself, too, is taught for this request only (`speaks_so`). The patterns run in RE2,
+in linear time, over a text of bounded length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import re2
 
 from router.config.repair import TokensField
 from router.repair.needs import DROPPABLE, NOTHING, Needs, all_of, dropping
 
-__all__ = ["ENOUGH", "SHARE", "TEACHING", "Lesson", "lessons"]
+__all__ = ["ENOUGH", "SHARE", "TEACHING", "Lesson", "lessons", "speaks_so"]
 
 LOOKED_AT = 16 * 1024
 """Bytes of an error in which the words are looked for."""
+LOOKED_THROUGH = 512 * 1024
+"""Characters of a request in which they are looked for before its lesson is kept for others."""
 MOST_FIELDS = 32
 """Fields that one error may name."""
 
@@ -42,8 +46,8 @@ class Lesson:
     needs: Needs
     room: int | None = None
     """Tokens that this very prompt leaves for the answer: good for this request only."""
-    lasting: bool = True
-    """False: it speaks of a value that others may not send."""
+    once: bool = False
+    """It speaks of what this request says, and of no other: of a value, of fields that do not go together."""
 
 
 def _compiled(*patterns: str) -> re2._Regexp:
@@ -111,9 +115,9 @@ _FIELDS = [
     # Anthropic (caozhiyuan/copilot-api#145).
     (_compiled(rf"{_PATH}: extra inputs are not permitted"), ""),
     # OpenAI and Azure.
-    (_compiled(rf"unsupported (?:parameter|value): {_PATH}"), ""),
+    (_compiled(rf"unsupported parameter: {_PATH}"), ""),
+    (_compiled(rf"unsupported value: {_PATH}[^{{}}]{{0,120}}?only the default"), ""),
     (_compiled(rf"unknown parameter: {_PATH}"), ""),
-    (_compiled(rf"the {_PATH} parameter is only allowed when"), ""),
     # Gemini's OpenAI endpoint (liliMozi/openhanako#394).
     (_compiled(r'unknown name "(\w+)": cannot find field'), ""),
     (_compiled(r'unknown name "(\w+)" at \'messages\['), "messages[]."),
@@ -124,6 +128,12 @@ _FIELDS = [
     # Rust's serde.
     (_compiled(r"unknown field ['\"`](\w+)['\"`]"), ""),
 ]
+_OF_THIS = [
+    # OpenAI: an effort that one model does not know, a field that goes with another.
+    (_compiled(rf"unsupported value: {_PATH}"), ""),
+    (_compiled(rf"the {_PATH} parameter is only allowed when"), ""),
+]
+"""Those that say nothing of the requests of others."""
 _LISTED = _compiled(r"unrecognized request arguments? supplied: ([\w, ]{1,300})")
 """OpenAI, in an older wording."""
 _EFFORT = _compiled(
@@ -167,15 +177,44 @@ def lessons(status: int, body: bytes) -> Iterator[Lesson]:
     """What an error teaches, the likeliest first; nothing for one that speaks of something else."""
     if status not in TEACHING:
         return
-    # Errors within errors are escaped anew by each that passes them on.
-    text = body[:LOOKED_AT].decode("utf-8", "replace").replace("\\n", " ").replace("\\", "")
+    yield from _read(status, _bare(body[:LOOKED_AT].decode("utf-8", "replace")))
+
+
+def _bare(text: str) -> str:
+    """Errors within errors are escaped anew by each that passes them on."""
+    return text.replace("\\n", " ").replace("\\", "")
+
+
+def _read(status: int, text: str) -> Iterator[Lesson]:
     if status in REFUSED:
         if _EFFORT.search(text):
-            yield Lesson(dropping("reasoning_effort"), lasting=False)
+            yield Lesson(dropping("reasoning_effort"), once=True)
         if (fields := _refused(text)) is not None:
             yield Lesson(fields)
+        if (fields := _named(text, _OF_THIS)) != NOTHING:
+            yield Lesson(fields, once=True)
         yield from _lengths(text)
     yield from _of_messages(text)
+
+
+def speaks_so(request: Any) -> bool:
+    """Does the client itself say what teaches something as an error? Servers repeat what they refuse, and then a client
+    would decide what becomes of the requests of others. True as well for one that is too long to be looked at."""
+    texts: list[str] = []
+    left, waiting = LOOKED_THROUGH, [request]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            left -= len(each)
+            texts.append(each)
+        elif isinstance(each, dict):
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+        if left < 0:
+            return True
+    text = "}{".join(texts).encode("utf-8", "replace").decode()  # no pattern reaches over a brace
+    return next(_read(400, _bare(text)), None) is not None
 
 
 def _of_messages(text: str) -> Iterator[Lesson]:
@@ -208,13 +247,18 @@ def _lengths(text: str) -> Iterator[Lesson]:
 
 def _refused(text: str) -> Needs | None:
     """The fields that are named as refused."""
-    known = NOTHING
-    for pattern, start in _FIELDS:
-        for found in islice(pattern.finditer(text), MOST_FIELDS):
-            known |= _without(start + _plain_path(found[1]))
+    known = _named(text, _FIELDS)
     if (found := _LISTED.search(text)) is not None:
         known |= all_of(_without(name.strip()) for name in found[1].split(","))
     return None if known == NOTHING else known
+
+
+def _named(text: str, patterns: Sequence[tuple[re2._Regexp, str]]) -> Needs:
+    known = NOTHING
+    for pattern, start in patterns:
+        for found in islice(pattern.finditer(text), MOST_FIELDS):
+            known |= _without(start + _plain_path(found[1]))
+    return known
 
 
 def _without(path: str) -> Needs:

@@ -104,7 +104,7 @@ def _most(asked: Any, needs: Needs, room: Room) -> int | None:
     """What is asked for instead; None where it is possible as it stands."""
     if type(asked) is not int or asked < 1:
         return None
-    most = asked if needs.most is None else min(asked, needs.most)
+    most = min(asked, needs.most) if needs.most else asked  # an answer of 0 tokens is none
     if needs.fits and (left := room()) is not None and left > 0:
         most = min(most, left)
     return most if most < asked else None

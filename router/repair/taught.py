@@ -8,7 +8,7 @@ from typing import Any
 
 from router.attempts.failure import Failure
 from router.backends.contract import Call
-from router.repair.lessons import TEACHING
+from router.repair.lessons import TEACHING, Lesson, lessons, speaks_so
 from router.repair.mend import PATHS, Mended
 from router.repair.needs import NOTHING, Needs
 from router.repair.repairs import Repairs
@@ -33,8 +33,8 @@ class Taught:
     room: int | None = None
     """Tokens that the prompt leaves for the answer, where the backend has said so."""
     _lessons: int = 0
-    _unsure: tuple[bytes, Needs] | None = None
-    """The last lesson and the error that taught it, until it is known whether it helped."""
+    _unsure: tuple[Lesson, dict[str, Any]] | None = None
+    """The last lesson and the request that was refused, until it is known whether it helped."""
 
     def all_needs(self) -> Needs:
         """With what the backend's own repairs know; NOTHING, mostly."""
@@ -49,17 +49,22 @@ class Taught:
         """An error has come: does it tell how to change the request?"""
         if status not in TEACHING or call.path not in PATHS:
             return False
-        self.settle(error)
+        if self._unsure is not None and any(self._unsure[0].needs == each.needs for each in lessons(status, error)):
+            self._unsure = None  # it did not help: the error says the same again
+        self.settle()
         if self._lessons >= MOST_LESSONS or (lesson := self.repairs.lesson(status, error, call.data)) is None:
             return False
         self._lessons += 1
         self.needs |= lesson.needs
         self.room = lesson.room if lesson.room is not None else self.room
-        self._unsure = (error, lesson.needs) if lesson.lasting else None
+        self._unsure = lesson, call.data
         return True
 
-    def settle(self, error: bytes = b"") -> None:
-        """The next answer has come: the last lesson is kept for others, unless the same error came again."""
-        if self._unsure is not None and self._unsure[0] != error:
-            self.repairs.remember(self.model, self._unsure[1])
+    def settle(self) -> None:
+        """The next answer has come, and the last lesson has helped: it is kept for others, but for one that speaks of
+        this request only, or may be its own words."""
+        if self._unsure is not None:
+            lesson, data = self._unsure
+            if not lesson.once and not speaks_so(data):
+                self.repairs.remember(self.model, lesson.needs)
         self._unsure = None

@@ -47,7 +47,9 @@ def _offered(data: dict[str, Any]) -> Tools | None:
             schema = function.get("parameters")
             properties = schema.get("properties") if isinstance(schema, dict) else None
             types[name] = properties if isinstance(properties, dict) else {}
-    return Tools(Names(types), types) if types else None
+    form = data.get("response_format")
+    asked = isinstance(form, dict) and form.get("type") in ("json_object", "json_schema")
+    return Tools(Names(types), types, asked) if types else None
 
 
 class _Mended(Answer):
@@ -99,13 +101,13 @@ def _plain(body: bytes, tools: Tools, note: Callable[[str], None]) -> bytes:
             return body
     except (ValueError, TypeError, KeyError, AttributeError):
         return body
-    marks = _of_calls(message) if message.get("tool_calls") else _of_text(choice, message, tools)
+    marks = _of_calls(message, tools) if message.get("tool_calls") else _of_text(choice, message, tools)
     for mark in marks:
         note(mark)
     return orjson.dumps(marked(answer, marks)) if marks else body
 
 
-def _of_calls(message: dict[str, Any]) -> list[str]:
+def _of_calls(message: dict[str, Any], tools: Tools) -> list[str]:
     """Repairs the arguments of real calls."""
     marks = []
     calls = message["tool_calls"]
@@ -114,7 +116,7 @@ def _of_calls(message: dict[str, Any]) -> list[str]:
         if not isinstance(function, dict):
             continue
         text = function.get("arguments")
-        if isinstance(text, str) and (better := repaired(text)) is not None:
+        if isinstance(text, str) and (better := repaired(text, tools.lenience)) is not None:
             function["arguments"] = better
             marks = [ARGUMENTS]
     return marks

@@ -9,14 +9,17 @@ import ast
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-__all__ = ["as_object", "repaired"]
+__all__ = ["Lenience", "as_object", "repaired"]
 
 LONGEST = 32 * 1024
 """Characters beyond which only JSON itself is read: json_repair takes up to 8 µs for each on hostile input."""
+MOST = 32 * 1024
+"""The same of all arguments of one answer together: nothing else runs meanwhile."""
 _ENDS = ("}", "]", '"', "'")
 """A text that ends otherwise was cut off."""
 
@@ -27,24 +30,39 @@ _NONE = re.compile("none|null")
 _lenient = json.JSONDecoder(strict=False)
 
 
-def repaired(text: str) -> str | None:
+@dataclass(slots=True)
+class Lenience:
+    """What of one answer may still be read as something that is nearly JSON."""
+
+    left: int = MOST
+    """Characters."""
+
+    def allows(self, text: str) -> bool:
+        """There is enough left for this; then it is used up."""
+        if len(text) > min(self.left, LONGEST):
+            return False
+        self.left -= len(text)
+        return True
+
+
+def repaired(text: str, lenience: Lenience | None = None) -> str | None:
     """The arguments as JSON; None where they are a JSON object already, or can be none."""
     try:
         if isinstance(orjson.loads(text), dict):
             return None
     except ValueError:
         pass
-    found = as_object(text)
+    found = as_object(text, lenience)
     return None if found is None else json.dumps(found, ensure_ascii=False)
 
 
-def as_object(text: str) -> dict[str, Any] | None:
-    """The object that a text means; None where it means none."""
+def as_object(text: str, lenience: Lenience | None = None) -> dict[str, Any] | None:
+    """The object that a text means; None where it means none. `lenience`: of the answer in which it stands."""
     bare = _without_fence(text.strip())
     if not bare:
         return {}
     for read in (_json, _python, _nearly):
-        if len(bare) > LONGEST and read is not _json:
+        if read is _python and not (lenience or Lenience()).allows(bare):
             return None
         value = _tried(read, bare)
         if isinstance(value, str) and value.lstrip().startswith("{"):  # JSON within a string of JSON

@@ -38,11 +38,13 @@ class Events:
         "_sink",
         "_size",
         "_tail",
+        "_tools",
     )
 
     def __init__(self, tools: Tools, sink: Callable[[bytes], None], note: Callable[[str], None]):
         self._sink = sink
         self._note = note
+        self._tools = tools
         self._scanner = Scanner(tools)
         self._rest: list[bytes] = []
         """Pieces of an unfinished event, and their last bytes: a blank line may be cut in two."""
@@ -189,7 +191,9 @@ class Events:
         for _, chunk in self._held:
             for index, call in _fragments(chunk):
                 written[index] = written.get(index, "") + _arguments(call)
-        better = {index: text for index, said in written.items() if (text := repaired(said)) is not None}
+        better = {
+            index: text for index, said in written.items() if (text := repaired(said, self._tools.lenience)) is not None
+        }
         if not better:
             return self._as_it_came()
         for _ in better:

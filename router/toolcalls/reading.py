@@ -10,10 +10,10 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from router.toolcalls.arguments import as_object
+from router.toolcalls.arguments import Lenience, as_object
 from router.toolcalls.typed import typed
 from router.toolcalls.wrappers import Names
 
@@ -41,12 +41,15 @@ class Call:
     repaired: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tools:
-    """What the request offers: names, and of each the types of its parameters."""
+    """What one request offers: names, and of each the types of its parameters."""
 
     names: Names
     types: dict[str, dict[str, Any]]
+    json_asked: bool = False
+    """The answer itself is to be JSON: such an answer is no call, whatever it looks like."""
+    lenience: Lenience = field(default_factory=Lenience)
 
 
 def read(wrapper: str, text: str, tools: Tools) -> list[Call] | None:
@@ -67,7 +70,7 @@ def _tag(text: str, tools: Tools) -> Iterator[Call]:
             call, at = _function(text, at, tools)
             yield call
         elif text[at : at + 1] in ("{", "[", "`"):
-            found, at = _json_until(text, at, "</tool_call>")
+            found, at = _json_until(text, at, tools, "</tool_call>")
             yield from _calls(found, tools)
         else:
             call, at = _glm(text, at, tools)
@@ -113,7 +116,7 @@ def _function(text: str, at: int, tools: Tools) -> tuple[Call, int]:
     name = _name(text[at + len("<function=") : end].strip("\"' "), tools)
     at = _skip(text, end + 1)
     if text.startswith("{", at):
-        found, at = _json_until(text, at, "</function>")
+        found, at = _json_until(text, at, tools, "</function>")
         value, mended = found
         if not isinstance(value, dict):
             raise _NoCall
@@ -139,7 +142,7 @@ def _after(mark: str, *closings: str) -> Callable[[str, Tools], Iterator[Call]]:
     def calls(text: str, tools: Tools) -> Iterator[Call]:
         at = _skip(text, len(mark))
         while True:
-            found, at = _json_until(text, at, *closings)
+            found, at = _json_until(text, at, tools, *closings)
             yield from _calls(found, tools)
             at = _skip(text, at)
             if text.startswith(mark, at):
@@ -164,9 +167,9 @@ def _mistral(text: str, tools: Tools) -> Iterator[Call]:
         name = _name(head.partition("[")[0], tools)
         if not brace:
             raise _NoCall
-        (value, mended), at = _json_until(part, len(head))
+        (value, mended), at = _json_until(part, len(head), tools)
         _ends(part, at)
-        yield _call(name, value, mended)
+        yield _call(name, value, mended, tools)
 
 
 def _deepseek(text: str, tools: Tools) -> Iterator[Call]:
@@ -183,7 +186,7 @@ def _deepseek(text: str, tools: Tools) -> Iterator[Call]:
             raise _NoCall
         if head.strip() == "function":
             head, _, rest = rest.partition("\n")
-        yield _text_call(_name(head, tools), rest)
+        yield _text_call(_name(head, tools), rest, tools)
 
 
 def _kimi(text: str, tools: Tools) -> Iterator[Call]:
@@ -198,13 +201,14 @@ def _kimi(text: str, tools: Tools) -> Iterator[Call]:
         head, mark, rest = told.partition("<|tool_call_argument_begin|>")
         if not mark:
             raise _NoCall
-        yield _text_call(_name(re.sub(r":\d+\s*$", "", head), tools), rest)
+        yield _text_call(_name(re.sub(r":\d+\s*$", "", head), tools), rest, tools)
 
 
 _HARMONY = re.compile(
-    r"\s*(?:<\|start\|>assistant)?(?:\s*<\|channel\|>commentary)?\s*to=([^\s<]+)(?:\s*<\|channel\|>commentary)?"
-    r"\s*(?:<\|constrain\|>)?\s*(?:json)?\s*<\|message\|>"
+    r"\s*(?:<\|start\|>assistant\s*)?(?:<\|channel\|>commentary\s*)?to=([^\s<]+)\s*(?:<\|channel\|>commentary\s*)?"
+    r"(?:<\|constrain\|>\s*)?(?:json\s*)?<\|message\|>"
 )
+"""Spaces stand in one place at a time, or many of them would be tried in all their divisions."""
 
 
 def _harmony(text: str, tools: Tools) -> Iterator[Call]:
@@ -213,7 +217,7 @@ def _harmony(text: str, tools: Tools) -> Iterator[Call]:
         head = _HARMONY.match(part)
         if head is None:
             raise _NoCall
-        yield _text_call(_name(head[1], tools), part[head.end() :])
+        yield _text_call(_name(head[1], tools), part[head.end() :], tools)
 
 
 def _fence(text: str, tools: Tools) -> Iterator[Call]:
@@ -289,12 +293,12 @@ def _calls(found: tuple[Any, bool], tools: Tools, plainly: bool = False) -> Iter
         given = [told[key] for key in ("arguments", "parameters") if key in told]
         if plainly and not given:
             raise _NoCall
-        yield _call(name, given[0] if given else {}, mended)
+        yield _call(name, given[0] if given else {}, mended, tools)
 
 
-def _call(name: str, value: Any, mended: bool) -> Call:
+def _call(name: str, value: Any, mended: bool, tools: Tools) -> Call:
     if isinstance(value, str):  # JSON within a string, as OpenAI has it
-        return _text_call(name, value)
+        return _text_call(name, value, tools)
     if value is None:
         value = {}
     if not isinstance(value, dict):
@@ -302,7 +306,7 @@ def _call(name: str, value: Any, mended: bool) -> Call:
     return Call(name, _written(value), mended)
 
 
-def _text_call(name: str, text: str) -> Call:
+def _text_call(name: str, text: str, tools: Tools) -> Call:
     text = text.strip()
     try:
         value, end = _decode(text)
@@ -311,7 +315,7 @@ def _text_call(name: str, text: str) -> Call:
     except ValueError:
         pass
     fenced = text.startswith("```")
-    found = as_object(text)
+    found = as_object(text, tools.lenience)
     if found is None:
         raise _NoCall
     return Call(name, _written(found), not fenced or not _is_json(text))
@@ -326,7 +330,7 @@ def _is_json(fenced: str) -> bool:
     return True
 
 
-def _json_until(text: str, at: int, *closings: str) -> tuple[tuple[Any, bool], int]:
+def _json_until(text: str, at: int, tools: Tools, *closings: str) -> tuple[tuple[Any, bool], int]:
     """A value, whether it was repaired, and where it ends. What is nearly JSON ends before the closing mark."""
     if not text.startswith("`", at):
         try:
@@ -336,7 +340,7 @@ def _json_until(text: str, at: int, *closings: str) -> tuple[tuple[Any, bool], i
             pass
     end = min((place for mark in closings if (place := text.find(mark, at)) >= 0), default=len(text))
     near = text[at:end].strip()
-    if (value := as_object(near)) is None:
+    if (value := as_object(near, tools.lenience)) is None:
         raise _NoCall
     return (value, True), end
 

@@ -45,7 +45,12 @@ class Scanner:
 
     def __init__(self, tools: Tools):
         self._tools = tools
-        self._wrappers = wrappers(tools.names)
+        self._wrappers: dict[str, list[Wrapper]] = {}
+        """By the sign that they begin with."""
+        for each in wrappers(tools.names):
+            if not (each.whole and tools.json_asked):
+                for sign in sorted({word[0] for word in each.steps[0]}):
+                    self._wrappers.setdefault(sign, []).append(each)
         self._text = ""
         """From where a call may be beginning; else nothing."""
         self._before = ""
@@ -117,8 +122,11 @@ class Scanner:
     def _beginning(self, text: str) -> list[Wrapper]:
         if self._fenced or self._span or (self._before and self._before in _QUOTES):
             return []
+        near = [each for each in self._wrappers.get(text[0], ()) if not (each.whole and self._said)]
+        if not near:
+            return []
         head = text[:LONGEST_HEAD]
-        return [each for each in self._wrappers if not (each.whole and self._said) and each.begins(head)]
+        return [each for each in near if each.begins(head)]
 
     def _pass(self, text: str) -> None:
         """These characters are no call. Backticks come by themselves."""

@@ -6,10 +6,11 @@ of a text whether a call may be on its way, however it is cut into pieces. What 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Names", "Wrapper", "wrappers"]
+__all__ = ["LEAKED", "Names", "Wrapper", "wrappers"]
 
 Step = tuple[str, ...]
 _KEYS = tuple(f"{quote}{key}{quote}" for key in ("name", "function", "type") for quote in ('"', "'"))
@@ -113,3 +114,16 @@ def wrappers(names: Names) -> tuple[Wrapper, ...]:
         Wrapper("fence", (("```json", "```tool_call", "```"), ("[",), ("{",), _KEYS), whole=True),
         Wrapper("pythonic", (("[",), names.exact, ("(",)), whole=True),  # Llama 4, Llama 3.2
     )
+
+
+_SHARED = frozenset({"phi", "harmony"})
+"""Wrappers whose first words open other texts as well."""
+
+
+def _marked(wrapper: Wrapper) -> str:
+    first, second, *_ = ("|".join(map(re.escape, step)) for step in wrapper.steps)
+    return rf"(?:{first})\s*(?:{second})" if wrapper.name in _SHARED else first
+
+
+LEAKED = re.compile("|".join(_marked(each) for each in wrappers(Names(())) if not each.whole) + "|<function[_ ]")
+"""The mark of a call that no server has taken out of the text, whichever tool it names."""

@@ -43,10 +43,25 @@ def test_tool_calls_must_name_an_offered_tool_and_parse() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['<tool_call>\n{"name": "read"}', "<function=read>", '[TOOL_CALLS][{"name"', "<|python_tag|>read()"]
+    "text",
+    [
+        '<tool_call>\n{"name": "read"}',
+        "<function=read>",
+        '[TOOL_CALLS][{"name"',
+        "<|python_tag|>read()",
+        "<|tool_calls_section_begin|><|tool_call_begin|>functions.read:0",
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function",
+        "<|channel|>commentary to=functions.read<|message|>{}",
+        'functools[{"name": "read"}]',
+    ],
 )
 def test_a_call_that_leaked_into_the_text_is_none(text: str) -> None:
     assert fault("tools", {"content": text}, tools=TOOLS) == "a tool call stands in the text"
+
+
+@pytest.mark.parametrize("text", ["functools is a module", "<|start|>assistant<|channel|>final<|message|>Hi", "<tool"])
+def test_what_begins_like_a_call_and_is_none_counts(text: str) -> None:
+    assert fault("tools", {"content": text}, tools=TOOLS) is None
     assert fault("tools", {"content": text}) is None, "where no tools were offered it is only text"
 
 

@@ -29,6 +29,9 @@ class GitHub:
     slow: float = 0.0
     """Seconds before a key is given."""
     lifetime: float = 1800.0
+    behind: float = 0.0
+    """Seconds by which its clock is behind that of the tests."""
+    tells_refresh: bool = True
     server: Upstream = field(default_factory=Upstream)
 
     @property
@@ -56,7 +59,10 @@ class GitHub:
         elif request.target == "/key" and self.subscribed and request.headers["authorization"] == f"token {TOKEN}":
             await asyncio.sleep(self.slow)
             self.keys += 1
-            key = {"token": KEY, "expires_at": time.time() + self.lifetime, "endpoints": {"api": root}}
+            ends = time.time() - self.behind + self.lifetime
+            key = {"token": KEY, "expires_at": ends, "endpoints": {"api": root}}
+            if self.tells_refresh:
+                key["refresh_in"] = self.lifetime - 300
             respond(writer, 200, key)
         elif request.target == "/key":
             respond(writer, 403, {"message": "no"})

@@ -112,7 +112,7 @@ def test_an_agent_of_another_api_gets_the_call_too(proxy: Signalbox) -> None:
     told = json.loads(answer)
     assert told["stop_reason"] == "tool_use"
     assert [block["name"] for block in told["content"] if block["type"] == "tool_use"] == ["get_weather"]
-    assert headers["x-signalbox-changed"] == "tool_call:tool_call"
+    assert headers["x-signalbox-changed"] == "translated, tool_call:tool_call"
 
 
 def test_a_model_in_process_says_the_same_with_it_and_without(tmp_path: Path) -> None:

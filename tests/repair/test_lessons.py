@@ -111,6 +111,17 @@ def test_an_error_teaches(told: tuple[int, bytes], needs: Needs) -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ("Unsupported value: 'reasoning_effort' does not support 'xhigh' with this model.", "reasoning_effort"),
+        ("The 'parallel_tool_calls' parameter is only allowed when 'tools' are specified.", "parallel_tool_calls"),
+    ],
+)
+def test_what_is_wrong_with_a_value_is_taught_for_this_request_only(message: str, field: str) -> None:
+    assert first(error(message)) == Lesson(dropping(field), once=True)
+
+
+@pytest.mark.parametrize(
     ("message", "room"),
     [
         (LARGE, 1318),

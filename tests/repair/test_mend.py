@@ -177,6 +177,12 @@ def test_a_length_that_is_none_is_the_backend_s_to_complain_of(asked: Any) -> No
     assert mend({"messages": [], "max_tokens": asked}, Needs(most=1)) is UNCHANGED
 
 
+@pytest.mark.parametrize("most", [0, 1, 7, 100])
+def test_no_answer_is_asked_for_that_is_longer_or_empty(most: int) -> None:
+    changes = mend({"max_tokens": 7}, Needs(most=most, fits=True), lambda: 0).changes
+    assert changes == ({"max_tokens": 1} if most == 1 else {})
+
+
 def test_the_room_is_asked_for_only_where_it_matters() -> None:
     def never() -> int:
         raise AssertionError

@@ -82,6 +82,33 @@ def test_without_offered_tools_nothing_is_looked_at(changed: dict[str, Any]) -> 
     assert mended(answer, call(), wanted=False) is answer
 
 
+TOLD_AS_JSON = {
+    "llama": '{"name": "read", "parameters": {"path": "a.py"}}',
+    "fenced": '```json\n{"name": "read", "arguments": {"path": "a.py"}}\n```',
+}
+
+
+@pytest.mark.parametrize("form", ["json_object", "json_schema"])
+def test_where_json_is_asked_for_json_is_the_answer_and_no_call(form: str) -> None:
+    wanted = {"response_format": {"type": form}}
+    for kind in ("llama", "fenced"):
+        text = TOLD_AS_JSON[kind]
+        answer = chat_answer(text)
+        assert plain(answer, call(**wanted)) == json.dumps(answer).encode()
+        assert plain(answer, call()) != json.dumps(answer).encode()
+    marked = chat_answer(CALLS["hermes"][1])
+    assert plain(marked, call(**wanted)) != json.dumps(marked).encode()  # a wrapper of its own is no JSON
+
+
+def test_what_is_repaired_of_one_answer_is_bounded_however_many_its_calls_are() -> None:
+    broken = "{path: " + json.dumps("a" * 20_000) + "}"
+    answer = chat_answer("")
+    calls = [{"id": f"c{n}", "type": "function", "function": {"name": "read", "arguments": broken}} for n in range(9)]
+    answer["choices"][0]["message"] = {"role": "assistant", "content": None, "tool_calls": calls}
+    told = json.loads(plain(answer, call()))["choices"][0]["message"]["tool_calls"]
+    assert [each["function"]["arguments"] == broken for each in told] == [False] + [True] * 8
+
+
 def test_an_answer_that_was_cut_off_is_left_alone() -> None:
     answer = chat_answer(CALLS["hermes without its end"][1])
     answer["choices"][0]["finish_reason"] = "length"

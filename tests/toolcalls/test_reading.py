@@ -130,3 +130,13 @@ def test_hostile_text_takes_no_more_than_its_length_allows(text: str) -> None:
     scan.feed(text)
     scan.end()
     assert time.thread_time() - began < 3
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("between", ["to=read{}x", "{}to=read x", "to=read{}<|constrain|>{}x"])
+def test_many_spaces_in_the_header_of_a_call_cost_no_more_than_their_number(between: str) -> None:
+    began = time.thread_time()
+    scan = scanner()
+    scan.feed("<|start|>assistant<|channel|>commentary " + between.replace("{}", " " * 100_000))
+    assert scan.end() is None
+    assert time.thread_time() - began < 1
