@@ -2,7 +2,8 @@
 
 It is a fence against accidents. An interpreter with an audit hook that refuses what a small function has no need of
 (files of others, programs, sockets) does not hold somebody who wants to get out, so that nothing is run unless the user
-says so (`--run-code`).
+says so (`--run-code`). What starts programs without telling the hook is not imported, and the cases with their results
+are not where a program looks first; who walks the frames of the interpreter still finds them.
 """
 
 from __future__ import annotations
@@ -46,7 +47,13 @@ roots = tuple({os.path.realpath(path) + os.sep for path in (sys.prefix, sys.base
 plain = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 apart = ("socket.", "subprocess.", "shutil.", "ctypes.", "os.", "pty.", "signal.", "ftplib.", "urllib.", "http.")
 harmless = ("os.listdir", "os.scandir", "os.walk", "os.fwalk", "os.putenv", "os.unsetenv")
+unheard = ("_posixsubprocess", "_ctypes", "ctypes")
+for name in unheard:
+    sys.modules.pop(name, None)
+sys.modules["__main__"] = type(sys)("__main__")
 def watch(event, args):
+    if event == "import" and args[0] in unheard:
+        raise PermissionError(args[0] + " is not allowed here")
     if event == "open":
         path, mode, flags = args
         inside = isinstance(path, (str, bytes)) and os.path.realpath(os.fsdecode(path)).startswith(roots)
