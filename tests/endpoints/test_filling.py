@@ -16,6 +16,7 @@ from router.config.facts import Facts
 from router.endpoints.filled import Filled, Writer
 from router.endpoints.filling import in_its_form, in_process
 from router.endpoints.gap import Gap
+from router.wire.sse import split_events
 
 COMPLETION, COMPLETIONS, FIM, INFILL = "/v1/completion", "/v1/completions", "/v1/fim/completions", "/v1/infill"
 ASKED: dict[str, dict[str, Any]] = {
@@ -228,6 +229,20 @@ def test_a_stream_is_told_in_the_clients_form_wherever_it_is_cut(source: list[di
     *said, end = chunks(asyncio.run(heard(Filled(stream(source, cut), Writer("infill", "m"), stream=True))))
     assert "".join(chunk["content"] for chunk in said) == "b, c"
     assert (end["stop"], end["stop_type"], end["tokens_predicted"]) == (True, "limit", 2)
+
+
+def test_an_event_that_comes_in_many_pieces_is_searched_for_its_end_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+
+    def counted(data: bytes) -> tuple[list[bytes], bytes]:
+        looked.append(len(data))
+        return split_events(data)
+
+    monkeypatch.setattr("router.endpoints.filled.split_events", counted)
+    long = [{"content": "b" * 100_000, "stop": False}, *LLAMA]
+    body = asyncio.run(heard(Filled(stream(long, 100), Writer("infill", "m"), stream=True)))
+    assert len(chunks(body)[0]["content"]) == 100_000
+    assert len(looked) < 20
 
 
 def test_a_stream_that_breaks_off_is_not_told_as_ended() -> None:
