@@ -26,7 +26,8 @@ __all__ = ["Bills", "Meter"]
 log = logging.getLogger("signalbox.accounts")
 
 GENERATING = frozenset(
-    {"/v1/chat/completions", "/v1/completions", "/v1/fim/completions", "/v1/infill", "/v1/responses", "/v1/messages"}
+    {"/v1/chat/completions", "/v1/completion", "/v1/completions", "/v1/fim/completions", "/v1/infill"}
+    | {"/v1/responses", "/v1/messages"}
 )
 """Paths whose answers are text, which can be counted where its usage is not told."""
 NONE = Tokens()

@@ -5,7 +5,7 @@ Every name that is told has the meaning which its inventor gave it:
 
 * `context_length` (OpenRouter, Together), `context_window` (Groq), `max_model_len` (vLLM), `max_context_length`
   (Mistral, LM Studio), `meta.n_ctx` (llama.cpp), `top_provider.context_length` (OpenRouter): tokens of prompt and
-  answer together. Kilo, Goose, Pi's extensions, LM Studio's and most discovering clients read one of these.
+  answer together. Clients that fill their own settings from a list read one of these, each in an order of its own.
 * `max_input_tokens` (LiteLLM, Anthropic): tokens of the prompt alone. Told only where the provider states such a limit;
   a client that saw a server's whole window there, and took the answer off it, would halve it.
 * `max_output_tokens` (LiteLLM), `max_completion_tokens` (Groq), `top_provider.max_completion_tokens` (OpenRouter): most

@@ -11,6 +11,7 @@ JSON_DOORS = frozenset(
     "/v1/" + path
     for path in (
         "chat/completions",
+        "completion",
         "completions",
         "fim/completions",
         "infill",

@@ -27,7 +27,7 @@ YARD = "switch-yard"
 """What the model of the embedded yard is called in metrics and headers."""
 
 _CHAT = frozenset({"/v1/chat/completions", "/v1/completions"})
-_FILLS = frozenset({"/v1/fim/completions", "/v1/infill"})
+_FILLS = frozenset({"/v1/completion", "/v1/fim/completions", "/v1/infill"})
 _EMBEDDINGS = frozenset({"/v1/embeddings"})
 _BY_MODE = {
     "chat": _CHAT,

@@ -1,10 +1,11 @@
 """The marks by which models were taught to fill in, by family. A server that knows nothing of a suffix is sent these.
 
-Each was taken from what the model's makers publish: QwenLM/Qwen2.5-Coder (README, "fill in the middle"), BigCode's
-StarCoder papers (arXiv 2305.06161, 2402.19173 §5.1), facebookresearch/codellama (`infilling_prompt_tokens`),
-deepseek-ai/DeepSeek-Coder (README, "code insertion"), mistral-common (`encode_fim`), Google's CodeGemma prompt
-structure, IBM's Granite code models (as StarCoder) and Granite 3.3 and 4 (model cards). llama.cpp's server and the
-process's own llama.cpp need none of this: a GGUF file names its tokens.
+Those of Qwen2.5-Coder, StarCoder and Stable Code, Code Llama, DeepSeek-Coder and CodeGemma are as Continue writes them
+(core/autocomplete/templating/AutocompleteTemplate.ts of continuedev/continue), Codestral's as Mistral does
+(concept-deep-dive/tokenization/chat_templates.md of mistralai/cookbook, with a space behind `[PREFIX]`). That Granite
+3.3 and 4 can fill in is IBM's word; that their marks have the form of Qwen's, and those of Granite Code the form of
+StarCoder's, was not found in IBM's writing. llama.cpp's server and the process's own llama.cpp need none of this: a
+GGUF file names its tokens.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class Filled(Answer):
         self._events = kind.startswith(b"text/event-stream")
         self.status = answer.status
         self.headers = answer.headers if self._passes else _EVENTS if stream and self._events else _JSON
-        self._rest = b""
+        self._rest = bytearray()
         self._usage: dict[str, Any] | None = None
         self._reason: str | None = None
 
@@ -159,7 +159,11 @@ class Filled(Answer):
 
     def _take(self, data: bytes) -> bytes:
         """The end is kept back: the usage may come behind it, in an event of its own."""
-        events, self._rest = split_events(self._rest + data)
+        self._rest += data
+        events: list[bytes] = []
+        if b"\n" in data or b"\r" in data:  # else no event ends in it, and the rest is not searched once more
+            events, rest = split_events(bytes(self._rest))
+            self._rest = bytearray(rest)
         if len(self._rest) > LARGEST_EVENT:
             raise BackendError("malformed", "its stream holds an event that does not end")
         out = []

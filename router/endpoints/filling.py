@@ -9,18 +9,18 @@ from router.config.backend import HttpBackend as Spec
 from router.config.facts import Facts
 from router.endpoints.families import FAMILIES, Family, family_of
 from router.endpoints.filled import Filled, Writer
-from router.endpoints.gap import COMPLETIONS, FIM, INFILL, Form, Gap
+from router.endpoints.gap import COMPLETION, COMPLETIONS, FIM, INFILL, Form, Gap
 from router.endpoints.translation import Translation, as_json
 
 __all__ = ["PATHS", "in_its_form", "in_process"]
 
-PATHS = frozenset({COMPLETIONS, FIM, INFILL})
+PATHS = frozenset({COMPLETION, COMPLETIONS, FIM, INFILL})
 
 _BY_SERVER: dict[str, Form] = {"llama.cpp": "infill", "ollama": "suffix"}
 """llama.cpp's `/v1/completions` refuses a `suffix`; Ollama's takes it for models whose template can insert."""
 _BY_HOST: dict[str, Form] = {"mistral.ai": "fim", "deepseek.com": "suffix"}
 _UNAWARE = ("vllm", "lm-studio")
-"""These refuse a suffix, or do not look at it."""
+"""vLLM refuses a suffix (vllm/renderers/online_renderer.py); LM Studio's documentation names none."""
 
 
 def in_its_form(call: Call, spec: Spec, facts: Facts) -> Translation | None:
@@ -29,19 +29,21 @@ def in_its_form(call: Call, spec: Spec, facts: Facts) -> Translation | None:
     if call.path not in PATHS or call.method != "POST":
         return None
     form = _form(call, spec, facts)
+    if call.path == COMPLETION:
+        return _marked_already(call, form)
     if form is None:
         return None
     gap = Gap.of(call.path, call.data)
     if gap is None or form == gap.form:
         # The path of llama.cpp's is not under /v1.
-        return _onward(call, gap) if gap is not None and form == "infill" else None
+        return _onward(call, "/infill") if gap is not None and form == "infill" else None
     path, data = gap.marked(form) if isinstance(form, Family) else gap.told(form)
     return _translation(call, gap, path, data)
 
 
 def in_process(call: Call) -> Translation | None:
     """The call for a backend that knows gaps at `/v1/completions` alone. Raises BackendError ("refused", 400)."""
-    if call.path not in (FIM, INFILL) or (gap := Gap.of(call.path, call.data)) is None:
+    if call.path not in (COMPLETION, FIM, INFILL) or (gap := Gap.of(call.path, call.data)) is None:
         return None
     return _translation(call, gap, *gap.told("suffix"))
 
@@ -52,8 +54,16 @@ def _translation(call: Call, gap: Gap, path: str, data: dict[str, object]) -> Tr
     return Translation(as_json(call, path, data), lambda answer: Filled(answer, writer, gap.stream))
 
 
-def _onward(call: Call, gap: Gap) -> Translation:
-    return Translation(as_json(call, "/infill", call.data, stream=gap.stream), lambda answer: answer)
+def _onward(call: Call, path: str) -> Translation:
+    return Translation(as_json(call, path, call.data), lambda answer: answer)
+
+
+def _marked_already(call: Call, form: Form | Family | None) -> Translation | None:
+    """llama.cpp's `/completion`: a plain completion to all others, with the answer in llama.cpp's words."""
+    if form == "infill":
+        return _onward(call, "/completion")
+    gap = Gap.of(COMPLETION, call.data)
+    return None if gap is None else _translation(call, gap, *gap.told("fim" if form == "fim" else "suffix"))
 
 
 def _form(call: Call, spec: Spec, facts: Facts) -> Form | Family | None:

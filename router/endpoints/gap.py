@@ -2,7 +2,8 @@
 
 Three forms are in use: `prompt` and `suffix` at `/v1/completions` (OpenAI, Ollama, DeepSeek), the same two at
 `/v1/fim/completions` (Mistral's API; Continue, Tabby), and `input_prefix`, `input_suffix`, `input_extra` at llama.cpp's
-`/infill` (tools/server/README.md of ggml-org/llama.cpp).
+`/infill` (tools/server/README.md of ggml-org/llama.cpp). At its `/completion` stands a `prompt` in which the client
+has written the marks of its model (Tabby's kind `llama.cpp/completion`, Continue's provider `llama.cpp`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any, Literal
 from router.backends.contract import BackendError
 from router.endpoints.families import Family
 
-__all__ = ["COMPLETIONS", "FIM", "INFILL", "Form", "Gap"]
+__all__ = ["COMPLETION", "COMPLETIONS", "FIM", "INFILL", "Form", "Gap"]
 
 COMPLETIONS, FIM, INFILL = "/v1/completions", "/v1/fim/completions", "/v1/infill"
+COMPLETION = "/v1/completion"
+"""llama.cpp's own."""
 
 Form = Literal["suffix", "fim", "infill"]
 """How a gap is told, and how the answer looks."""
@@ -67,6 +70,8 @@ class Gap:
         if path == INFILL:
             texts = (_text(data, "input_prefix"), _text(data, "input_suffix"))
             return cls("infill", *texts, _files(data), _text(data, "prompt"), **_how(data, None))
+        if path == COMPLETION:
+            return cls("infill", _text(data, "prompt"), "", **_how(data, None))
         return None
 
     def told(self, form: Form) -> tuple[str, dict[str, Any]]:
@@ -76,16 +81,20 @@ class Gap:
             files = [{"filename": name, "text": text} for name, text in self.files]
             said = {"input_prefix": self.prefix, "input_suffix": self.suffix, "input_extra": files}
             return "/infill", self._with({**said, "prompt": self.begun, "n_predict": limit, "seed": self.seed})
-        prompt = {"prompt": self.prefix + self.begun, "suffix": self.suffix or None, "max_tokens": self.max_tokens}
+        prompt = {"prompt": self.prefix + self.begun, "suffix": self.suffix or None}
         if form == "fim":
-            return FIM, self._with({**prompt, "random_seed": self.seed})
-        return COMPLETIONS, self._with({**prompt, "seed": self.seed, "stream_options": self._options})
+            return FIM, self._with({**prompt, "max_tokens": self.max_tokens, "random_seed": self.seed})
+        return COMPLETIONS, self._completion(prompt)
 
     def marked(self, family: Family) -> tuple[str, dict[str, Any]]:
         """Path and body of a plain completion, with the marks of a family."""
         prompt = family.prompt(self.prefix, self.suffix, self.files) + self.begun
-        said = {"prompt": prompt, "max_tokens": self.max_tokens, "seed": self.seed, "stream_options": self._options}
-        return COMPLETIONS, self._with(said, (*self.stop, *family.stops))
+        return COMPLETIONS, self._completion({"prompt": prompt}, (*self.stop, *family.stops))
+
+    def _completion(self, said: dict[str, Any], stop: tuple[str, ...] | None = None) -> dict[str, Any]:
+        """No limit is null there; one that is left out is 16."""
+        told = self._with({**said, "seed": self.seed, "stream_options": self._options}, stop)
+        return {**told, "max_tokens": self.max_tokens}
 
     @property
     def _options(self) -> dict[str, Any] | None:

@@ -106,7 +106,7 @@ def task_of(
 
 def _is_autocomplete(path: str, data: dict[str, Any], words: str) -> bool:
     head, tail = words[:2000].lstrip(), words[-2000:]
-    if path == "/v1/completions":
+    if path in ("/v1/completions", "/v1/completion"):
         return isinstance(data.get("suffix"), str) or (_FIM.search(head) or _FIM.search(tail)) is not None
     if head[:1] in ("<", "[") and _FIM.match(head):
         return True

@@ -23,7 +23,8 @@ __all__ = ["GATES", "drops_images", "free_first", "judge", "passed", "unhealthy"
 GATES = ("key", "endpoint", "modality", "context", "tools", "json", "privacy", "budget", "health")
 
 CONVERSATIONS = frozenset(
-    {"/v1/chat/completions", "/v1/completions", "/v1/fim/completions", "/v1/infill", "/v1/responses", "/v1/messages"}
+    {"/v1/chat/completions", "/v1/completion", "/v1/completions", "/v1/fim/completions", "/v1/infill"}
+    | {"/v1/responses", "/v1/messages"}
 )
 """Paths whose answer is text made from a prompt. Elsewhere (embeddings, audio, images) the path itself says what is
 sent and asked, several inputs do not add up to one prompt, and the endpoint gate is what can be judged."""

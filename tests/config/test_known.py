@@ -47,7 +47,8 @@ def test_an_http_backend_takes_text_and_any_path():
 def test_a_gguf_is_private_and_serves_chat_or_embeddings():
     chat = facts("a", GgufBackend(kind="gguf", path="models/tiny.gguf", n_ctx=4096))
     assert (chat.private, chat.context, chat.model) == (True, 4096, "tiny")
-    assert chat.endpoints == {"/v1/chat/completions", "/v1/completions", "/v1/fim/completions", "/v1/infill"}
+    fills = {"/v1/completion", "/v1/fim/completions", "/v1/infill"}
+    assert chat.endpoints == {"/v1/chat/completions", "/v1/completions"} | fills
     assert facts("a", GgufBackend(kind="gguf", path="x", embeddings=True)).endpoints == {"/v1/embeddings"}
 
 

@@ -16,8 +16,9 @@ from router.config.facts import Facts
 from router.endpoints.filled import Filled, Writer
 from router.endpoints.filling import in_its_form, in_process
 from router.endpoints.gap import Gap
+from router.wire.sse import split_events
 
-COMPLETIONS, FIM, INFILL = "/v1/completions", "/v1/fim/completions", "/v1/infill"
+COMPLETION, COMPLETIONS, FIM, INFILL = "/v1/completion", "/v1/completions", "/v1/fim/completions", "/v1/infill"
 ASKED: dict[str, dict[str, Any]] = {
     COMPLETIONS: {"prompt": "a(", "suffix": ")", "max_tokens": 9, "seed": 1, "stop": "\n"},
     FIM: {"prompt": "a(", "suffix": ")", "max_tokens": 9, "random_seed": 1, "stop": ["\n"]},
@@ -120,6 +121,55 @@ def test_a_backend_in_process_is_told_with_a_suffix() -> None:
     assert in_process(Call(COMPLETIONS, b"", ASKED[COMPLETIONS])) is None
 
 
+TABBY = {
+    "seed": 1_700_000_000_000,
+    "prompt": "<PRE> a( <SUF>) <MID>",
+    "n_predict": 64,
+    "temperature": 0.1,
+    "stream": True,
+    "penalty_last_n": 0,
+    "presence_penalty": 0.0,
+}
+CONTINUE = {
+    "prompt": "<PRE> a( <SUF>) <MID>",
+    "stream": True,
+    "n_predict": 4096,
+    "stop": ["<EOT>"],
+    "temperature": 0.01,
+}
+
+
+@pytest.mark.parametrize("asked", [TABBY, CONTINUE], ids=["tabby", "continue"])
+def test_a_prompt_with_its_marks_reaches_llama_cpp_as_it_came_and_others_as_a_plain_completion(
+    asked: dict[str, Any],
+) -> None:
+    assert told(COMPLETION, asked, "llama.cpp") == ("/completion", {"model": "m", **asked})
+    for server, spec in ((None, {}), ("vllm", {"fill_in": "qwen"}), ("ollama", {"fill_in": "suffix"})):
+        where, body = told(COMPLETION, asked, server, **spec) or ("", {})
+        assert (where, body["prompt"], body["max_tokens"]) == (COMPLETIONS, asked["prompt"], asked["n_predict"])
+        assert body["stream_options"] == {"include_usage": True}
+        assert not {"suffix", "n_predict"} & set(body)
+        assert body.get("stop") == asked.get("stop")
+    where, body = told(COMPLETION, asked, None, fill_in="fim") or ("", {})
+    assert (where, body["prompt"], body.get("random_seed")) == (FIM, asked["prompt"], asked.get("seed"))
+
+
+def test_a_completion_of_llama_cpp_s_whose_prompt_is_no_text_is_refused_elsewhere() -> None:
+    assert told(COMPLETION, {"prompt": [1, 2]}, "llama.cpp") == ("/completion", {"model": "m", "prompt": [1, 2]})
+    with pytest.raises(BackendError, match="prompt"):
+        told(COMPLETION, {"prompt": [1, 2]}, "vllm")
+
+
+@pytest.mark.parametrize("path", [FIM, INFILL, COMPLETION])
+@pytest.mark.parametrize("limit", [{}, {"n_predict": -1}])
+def test_what_has_no_limit_is_not_cut_by_the_16_tokens_of_a_plain_completion(path: str, limit: dict[str, int]) -> None:
+    """In OpenAI's API a limit that is left out is 16; null is none."""
+    for spec in ({"fill_in": "suffix"}, {"fill_in": "qwen"}):
+        _, body = told(path, {"prompt": "a", **limit}, None, **spec) or ("", {})
+        assert body["max_tokens"] is None
+        assert "max_tokens" in body
+
+
 LLAMA = [
     {"content": "b, ", "stop": False},
     {"content": "c", "stop": False},
@@ -181,6 +231,20 @@ def test_a_stream_is_told_in_the_clients_form_wherever_it_is_cut(source: list[di
     assert (end["stop"], end["stop_type"], end["tokens_predicted"]) == (True, "limit", 2)
 
 
+def test_an_event_that_comes_in_many_pieces_is_searched_for_its_end_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+
+    def counted(data: bytes) -> tuple[list[bytes], bytes]:
+        looked.append(len(data))
+        return split_events(data)
+
+    monkeypatch.setattr("router.endpoints.filled.split_events", counted)
+    long = [{"content": "b" * 100_000, "stop": False}, *LLAMA]
+    body = asyncio.run(heard(Filled(stream(long, 100), Writer("infill", "m"), stream=True)))
+    assert len(chunks(body)[0]["content"]) == 100_000
+    assert len(looked) < 20
+
+
 def test_a_stream_that_breaks_off_is_not_told_as_ended() -> None:
     with pytest.raises(BackendError, match="proper end"):
         asyncio.run(heard(Filled(stream(LLAMA[:2], 9), Writer("suffix", "m"), stream=True)))
@@ -200,5 +264,5 @@ def test_a_whole_answer_is_told_in_the_clients_form_and_an_error_as_it_came() ->
 def test_a_negative_limit_of_llama_cpp_is_no_limit() -> None:
     gap = Gap.of(INFILL, {"n_predict": -1})
     assert gap is not None
-    assert "max_tokens" not in gap.told("suffix")[1]
+    assert gap.told("suffix")[1]["max_tokens"] is None
     assert gap.told("infill")[1]["n_predict"] == -1

@@ -86,6 +86,22 @@ def streamed(proxy: Signalbox, path: str, body: dict[str, Any]) -> tuple[list[An
     return [json.loads(line) for line in lines if line != b"[DONE]"], lines[-1] == b"[DONE]"
 
 
+def test_a_client_of_llama_cpp_s_completion_is_answered_in_its_words(local: Signalbox) -> None:
+    tabby = {"prompt": "the <PRE> red <SUF> lamp <MID>", "n_predict": 4, "temperature": 0.0, "seed": 1, "stream": True}
+    status, headers, answer = post(local, "/completion", json.dumps({**tabby, "penalty_last_n": 0}).encode())
+    assert (status, headers["content-type"].partition(";")[0]) == (200, "text/event-stream"), headers
+    events = [json.loads(line[6:]) for line in answer.split(b"\n\n") if line]
+    assert all(isinstance(event["content"], str) for event in events)
+    assert [event["stop"] for event in events] == [False] * (len(events) - 1) + [True]
+    assert events[-1]["tokens_predicted"] == 4
+
+
+def test_a_gap_without_a_limit_is_filled_to_its_end(local: Signalbox) -> None:
+    """A plain completion without one would end after 16 tokens."""
+    told = sent(local, "/infill", {"input_prefix": PREFIX, "input_suffix": SUFFIX, "temperature": 0, "seed": 1})
+    assert told["tokens_predicted"] > 16 or told["stop_type"] == "eos"
+
+
 def test_the_three_doors_fill_the_same_gap_with_the_same_words(proxy: Signalbox) -> None:
     how = {"temperature": 0, "seed": 1}
     client = OpenAI(base_url=proxy.url, api_key="any")

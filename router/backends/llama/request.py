@@ -14,7 +14,8 @@ MOST_STOPS = 32
 MOST_BIASES = 1024
 MOST_LOGPROBS = 20
 COMPLETION_TOKENS = 16
-"""Default of `max_tokens` in OpenAI's `/v1/completions`; chat has none but the context."""
+"""Where `/v1/completions` is told no `max_tokens`, as OpenAI has it; null is no limit there, and chat has none but the
+context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def read(data: dict[str, Any], *, chat: bool, stream: bool) -> CompletionRequest
         include_usage=isinstance(options, dict) and options.get("include_usage") is True,
         sampling=_sampling(data),
         stops=_stops(data.get("stop")),
-        max_tokens=COMPLETION_TOKENS if limit is None and not chat else limit,
+        max_tokens=COMPLETION_TOKENS if not chat and limit is None and "max_tokens" not in data else limit,
         logprobs=_logprobs(data, chat),
     )
 
