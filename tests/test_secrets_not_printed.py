@@ -124,6 +124,9 @@ COMMAND_LINES = {
     "check": [["check"], ["check", "--json"]],
     "test": [["test"]],
     "doctor": [["doctor", "--patience", "1s"], ["doctor", "--json", "--paid", "--patience", "1s"], ["doctor", "heer"]],
+    "connect": [["connect"], ["connect", "codex"], ["connect", "opencode", "--json"], ["connect", "openai"]],
+    "models": [["models"], ["models", "--json"]],
+    "login": [["login", "copilot", "--status"]],
     "explain": [
         ["explain", "request.json"],
         ["explain", "--json", "request.json"],

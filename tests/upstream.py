@@ -85,7 +85,7 @@ class Upstream:
     @property
     def asked(self) -> list[Request]:
         """What clients asked, without the probes."""
-        return [request for request in self.requests if request.method != "GET"]
+        return [request for request in self.requests if request.method != "GET" and request.body != b"{}"]
 
     def start(self, port: int = 0) -> None:
         if not self._thread.is_alive():
