@@ -90,7 +90,7 @@ test-image: $(VENV)/.dev  ## follow deploy/Dockerfile by hand: a clean install t
 	@$(BIN)/python -m pytest tests/deploy/image_by_hand.py $(ARGS)
 
 # Installs the clients from npm and PyPI under $(dir $(CACHE))clients; then nothing but loopback is reached.
-test-clients: $(VENV)/.dev  ## two dozen real clients through Signalbox; 5 GB, an hour; ARGS="--write opencode aider"
+test-clients: $(VENV)/.dev  ## two dozen real clients through Signalbox; 7 GB; ARGS="--write opencode aider"
 	@$(BIN)/python -m tests.harnesses $(ARGS)
 
 bench: $(VENV)/.dev servers  ## side by side with nginx and LiteLLM, then cache and metrics; wants the machine to itself, 20 minutes

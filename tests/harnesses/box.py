@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from tests import tiny_gguf
 from tests.harnesses.server import Backends, backends
 from tests.signalbox import Signalbox, free_port, signalbox
 
-__all__ = ["WORDS", "Box", "box", "llama_server"]
+__all__ = ["WORDS", "Box", "Llama", "box", "llama_server"]
 
 CONTEXT = 8192
 """Tokens of the llama.cpp server, which are characters for its tiny model: what coding agents send does not fit."""
@@ -41,12 +42,33 @@ routes:
 """
 
 
+ERROR = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception): .*$", re.MULTILINE)
+"""The last line of a traceback."""
+
+
+@dataclass(frozen=True)
+class Llama:
+    """The llama.cpp server that runs, for one client."""
+
+    url: str
+    log: Path
+
+    def size(self) -> int:
+        """Bytes that it has logged."""
+        return self.log.stat().st_size
+
+    def errors(self, since: int) -> list[str]:
+        """Those that it logged after its log had `since` bytes, each kind once."""
+        return list(dict.fromkeys(ERROR.findall(self.log.read_bytes()[since:].decode(errors="replace"))))
+
+
 @dataclass
 class Box:
     """One that runs."""
 
     proxy: Signalbox
     backends: Backends
+    llama: Llama
 
     def said(self) -> list[dict[str, Any]]:
         """Its log: one record for each request, in the order of their ends."""
@@ -55,24 +77,26 @@ class Box:
 
 
 @contextmanager
-def box(llama: str) -> Iterator[Box]:
+def box(llama: Llama) -> Iterator[Box]:
     """Started and ended."""
     with (
         backends() as behind,
-        signalbox(RULES.format(llama=llama, **behind.urls), SIGNALBOX_LOG_FORMAT="json") as proxy,
+        signalbox(RULES.format(llama=llama.url, **behind.urls), SIGNALBOX_LOG_FORMAT="json") as proxy,
     ):
-        yield Box(proxy, behind)
+        yield Box(proxy, behind, llama)
 
 
 @contextmanager
-def llama_server(folder: Path) -> Iterator[str]:
-    """The URL of llama.cpp's server for Python with a tiny model."""
+def llama_server(folder: Path) -> Iterator[Llama]:
+    """llama.cpp's server for Python with a tiny model."""
     model = tiny_gguf.write(folder / "tiny.gguf", context=CONTEXT)
     port = free_port()
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model), "--model_alias", "tiny"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--n_ctx", str(CONTEXT), "--n_threads", "1"]
     command += ["--interrupt_requests", "false"]  # or a question for its models breaks off an answer
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = folder / "llama.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT)
     try:
         until = time.monotonic() + 120
         while True:
@@ -82,7 +106,7 @@ def llama_server(folder: Path) -> Iterator[str]:
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError("llama_cpp.server did not start")
             time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/v1"
+        yield Llama(f"http://127.0.0.1:{port}/v1", log)
     finally:
         process.kill()  # it may be in the middle of an answer that nobody waits for
         process.wait(10)

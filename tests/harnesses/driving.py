@@ -20,7 +20,7 @@ from tests.harnesses.install import Client
 from tests.harnesses.model import prompt
 from tests.harnesses.picture import png
 
-__all__ = ["SCENARIOS", "Outcome", "drive", "furnish"]
+__all__ = ["SCENARIOS", "Outcome", "at_llama", "drive", "furnish"]
 
 SCENARIOS = ("chat", "tools", "image", "429", "cut", "llama.cpp")
 HERE = Path(__file__).parent
@@ -32,6 +32,8 @@ LEAST = 2
 TRIES = 3
 """Its tiny model sometimes ends before: then it is asked again."""
 SILENT = "what llama.cpp said was not printed"
+TOO_LONG = "exceed context window"
+"""What llama.cpp's server logs of a request that its context has no room for."""
 KEPT = 600
 """Characters of what was printed that are kept, from its end."""
 
@@ -48,6 +50,8 @@ class Outcome:
     requests: list[dict[str, Any]] = field(default_factory=list)
     """In the order of their ends: route, backend, harness, path, status, outcome, attempts."""
     printed: str = ""
+    llama: str = ""
+    """Why llama.cpp's server gave no answer, where it was asked for one: its own words."""
 
     def as_json(self) -> dict[str, Any]:
         """Without what was printed, which tells of this machine."""
@@ -87,7 +91,7 @@ def _once(client: Client, scenario: str, work: Path, home: Path, box: Box) -> Ou
     if scenario == "llama.cpp":
         asked = f"Ask llama.cpp. {asked}"
     _lay_out(client, work, word, size)
-    before = len(box.said())
+    before, logged = len(box.said()), box.llama.size()
     box.backends.fault = scenario if scenario in ("429", "cut") else ""
     words = {"tools": client.tools, "image": client.image}.get(scenario) or client.run or _script(client)
     given = {"TASK": task, "PROMPT": asked, "SIGNALBOX_URL": box.proxy.url}
@@ -97,10 +101,13 @@ def _once(client: Client, scenario: str, work: Path, home: Path, box: Box) -> Ou
     time.sleep(0.3)  # the last record is written once its connection is done
     said = box.said()[before:]
     wanted = f"{size[0]}x{size[1]}" if scenario == "image" else word[::-1]
+    why = "; ".join(box.llama.errors(logged)) if scenario == "llama.cpp" else ""
     verdict = _verdict(scenario, code, printed, wanted, said, box)
+    if scenario == "llama.cpp" and verdict == "ok":
+        verdict = at_llama(said, why)
     requests = [_short(record) for record in said]
     tail = printed[-KEPT:].replace(str(home), "~").replace(str(client.folder), "…")
-    return Outcome(client.name, scenario, verdict, round(taken, 1), code, requests, tail)
+    return Outcome(client.name, scenario, verdict, round(taken, 1), code, requests, tail, why)
 
 
 def _verdict(scenario: str, code: int, printed: str, wanted: str, said: list[dict[str, Any]], box: Box) -> str:
@@ -116,6 +123,16 @@ def _verdict(scenario: str, code: int, printed: str, wanted: str, said: list[dic
     if wanted not in printed:
         return f"no answer, exit code {code}"
     return "ok" if code == 0 else f"the answer, and exit code {code}"
+
+
+def at_llama(said: list[dict[str, Any]], why: str) -> str:
+    """Of a client that has its answer: `ok` also when the request was too long for the server, by the server's word."""
+    tried = [reason for record in said for backend, reason in record["attempts"] if backend == "llama"]
+    if not tried:
+        return "llama.cpp was not asked"
+    if None in tried or TOO_LONG in why:
+        return "ok"
+    return f"llama.cpp: {', '.join(dict.fromkeys(tried))}"
 
 
 def _short(record: dict[str, Any]) -> dict[str, Any]:

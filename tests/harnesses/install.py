@@ -13,12 +13,28 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-__all__ = ["CLIENTS", "Client", "installed"]
+__all__ = ["CLIENTS", "Client", "Deviation", "installed"]
 
 PATIENCE = 900.0
 """Seconds for one install."""
 ROOM = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "signalbox" / "clients"
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How a scenario ends that does not end in the answer: all of it has to be so."""
+
+    note: str
+    """For the page."""
+    exit: int
+    printed: str = ""
+    """A regular expression, which is found in the end of what was printed."""
+    logged: tuple[str, ...] = ()
+    """ROUTE STATUS OUTCOME of each request that Signalbox logged, sorted."""
+    llama: str = ""
+    """A regular expression, which is found in the errors that llama.cpp's server logged."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +54,9 @@ class Client:
     script: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     titles: bool = False
+    absent: str = ""
     lacks: Mapping[str, str] = field(default_factory=dict)
-    deviates: Mapping[str, str] = field(default_factory=dict)
+    deviates: Mapping[str, Deviation] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -60,9 +77,18 @@ class Client:
 def _read() -> dict[str, Client]:
     listed = tomllib.loads(Path(__file__).with_name("clients.toml").read_text())
     return {
-        name: Client(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
+        name: Client(name, **{key: _given(key, value) for key, value in entry.items()})
         for name, entry in listed.items()
     }
+
+
+def _given(key: str, value: Any) -> Any:
+    if key == "deviates":
+        return {
+            scenario: Deviation(**{name: _given(name, it) for name, it in seen.items()})
+            for scenario, seen in value.items()
+        }
+    return tuple(value) if isinstance(value, list) else value
 
 
 CLIENTS = _read()

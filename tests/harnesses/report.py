@@ -56,17 +56,30 @@ def table(results: dict[str, Any]) -> str:
 
 def _cell(name: str, outcome: dict[str, Any], notes: list[str]) -> str:
     client, scenario, verdict = CLIENTS[name], outcome["scenario"], outcome["verdict"]
+    if verdict == "not installed":
+        return f"no ({_noted(notes, f'{name}: not installed: {client.absent}.')})"
     if verdict == "lacks":
-        if scenario == "title":
-            return "–"
-        notes.append(f"{name}, {scenario}: {client.lacks[scenario]}.")
-        return f"– ({len(notes)})"
+        return "–" if scenario == "title" else f"– ({_noted(notes, f'{name}, {scenario}: {client.lacks[scenario]}.')})"
     if verdict == "ok":
         if scenario == "llama.cpp" and not any(record["backend"] == "llama" for record in outcome["requests"]):
-            return "next"
+            return f"next ({_noted(notes, f'{name}, {scenario}: {_why(outcome)}.')})"
         return "yes"
-    notes.append(f"{name}, {scenario}: {client.deviates.get(scenario) or verdict}.")
-    return f"no ({len(notes)})"
+    known = client.deviates.get(scenario)
+    return f"no ({_noted(notes, f'{name}, {scenario}: {known.note if known else verdict}.')})"
+
+
+def _why(outcome: dict[str, Any]) -> str:
+    """What Signalbox logged of llama.cpp, and what its server logged."""
+    attempts = [attempt for record in outcome["requests"] for attempt in record["attempts"]]
+    reasons = _distinct(reason for backend, reason in attempts if backend == "llama")
+    return f"Signalbox: {reasons}; the server: {outcome['llama']}"
+
+
+def _noted(notes: list[str], note: str) -> int:
+    """Its number, the same for the same words."""
+    if note not in notes:
+        notes.append(note)
+    return notes.index(note) + 1
 
 
 def _distinct(values: Any) -> str:
