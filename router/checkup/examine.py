@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from router.checkup import answering, inside, machine, server, services
+from router.checkup import answering, cloud, inside, machine, server, services
 from router.checkup.patient import Patient
 from router.checkup.result import Result, clean, failure, fine, skipped, warning
 from router.config.backend import Backend, GgufBackend, HttpBackend, LitellmBackend, WorldBackend
@@ -250,8 +250,13 @@ async def _world(name: str, spec: WorldBackend, _: _Shared) -> Group:
     return Group(name, "a world model in process", tuple(await asyncio.to_thread(inside.world, name, spec)))
 
 
-async def _litellm(name: str, spec: LitellmBackend, _: _Shared) -> Group:
-    return Group(name, f"LiteLLM, {spec.model}", tuple(await asyncio.to_thread(inside.litellm, spec)))
+async def _litellm(name: str, spec: LitellmBackend, shared: _Shared) -> Group:
+    results, ask = await asyncio.to_thread(inside.litellm, spec), shared.ask
+    if ask.quick or not ask.paid:
+        results.append(skipped("answers", "not asked: --quick" if ask.quick else "not asked (--paid asks)"))
+    elif all(result.state != "failure" for result in results):
+        results.append(await cloud.answers(name, spec, ask.patience))
+    return Group(name, f"LiteLLM, {spec.model}", tuple(results))
 
 
 _of_kind: dict[type, Callable[..., Awaitable[Group]]] = {

@@ -355,3 +355,15 @@ def test_backends_on_one_server_have_their_models_answer_one_after_the_other() -
     with upstream(counting) as server:
         asyncio.run(run(server))
     assert max(at_once) == 1
+
+
+def test_a_cloud_is_asked_for_a_few_tokens_when_that_is_wanted() -> None:
+    with upstream(model_server(UNKNOWN)) as server:
+        content = (
+            f"version: 1\nbackends:\n  b: {{kind: litellm, model: openai/gpt-5, api_key: '${{KEY}}', "
+            f"api_base: '{server.url}'}}\nroutes: [{{name: r, to: b}}]\n"
+        ).encode()
+        assert told(group(content), "answers").detail == "not asked (--paid asks)"
+        assert not server.requests
+        assert told(group(content, paid=True, patience=30), "answers").state == "ok"
+        assert [request.target for request in server.requests] == [CHAT]
