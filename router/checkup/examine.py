@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from router.checkup import answering, inside, machine, server, services
+from router.checkup import answering, cloud, inside, machine, server, services
 from router.checkup.patient import Patient
 from router.checkup.result import Result, clean, failure, fine, skipped, warning
 from router.config.backend import Backend, GgufBackend, HttpBackend, LitellmBackend, WorldBackend
-from router.config.known import is_free, shown
+from router.config.known import shown
 from router.config.problems import RulesError
 from router.config.secret import reveal
 from router.routing.rulebook import Rulebook
@@ -80,18 +80,26 @@ async def examine(
 
 def secrets(settings: Settings, rulebook: Rulebook | None) -> tuple[str, ...]:
     """Whatever must never be printed, the longest first."""
-    found = [*settings.keys.values(), settings.admin_key]
+    found, texts = [*settings.keys.values(), settings.admin_key], list[str]()
     for spec in rulebook.rules.backends.values() if rulebook is not None else ():
         if isinstance(spec, HttpBackend | LitellmBackend):
             found.append(spec.api_key)
         if isinstance(spec, HttpBackend):
             found += spec.headers.values()
-    texts = [reveal(secret) or "" for secret in found]
+            texts += _queried(spec.url)
+    texts += [reveal(secret) or "" for secret in found]
     if (url := reveal(settings.redis_url)) is not None:
-        netloc = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
-        texts += [netloc, netloc.partition(":")[2]]
+        user = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+        texts += [user, user.partition(":")[2], *_queried(url)]
+    texts += [unquote(text) for text in texts]
     # What is shorter is no secret, and blotting it out would hide what is told.
     return tuple(sorted({text for text in texts if len(text) > 3}, key=len, reverse=True))
+
+
+def _queried(url: str) -> list[str]:
+    """The query of a URL, and each value in it: some servers take their key there."""
+    query = url.partition("#")[0].partition("?")[2]
+    return [query, *(value for _, value in parse_qsl(query)), *(part.partition("=")[2] for part in query.split("&"))]
 
 
 def _cleaned(group: Group, hidden: Iterable[str]) -> Group:
@@ -161,6 +169,8 @@ async def _examined(name: str, spec: Backend, shared: _Shared) -> Group:
 async def _http(name: str, spec: HttpBackend, shared: _Shared) -> Group:
     patient = Patient(name, spec, shared.ask.patience)
     try:
+        if spec.serves != "openai":
+            return Group(name, f"{shown(spec.url)}, {spec.serves}", tuple(await server.listens(patient)))
         results = [result async for result in _questions(patient, shared)]
     finally:
         await patient.close()
@@ -186,6 +196,8 @@ async def _questions(patient: Patient, shared: _Shared) -> AsyncIterator[Result]
             return
     listed = server.models(patient, heard)
     yield listed
+    if (spoken := server.dialects(patient)) is not None:
+        yield spoken
     yield server.context(patient)
     if (told := await server.template(patient)) is not None:
         yield told
@@ -206,8 +218,8 @@ def _silent(patient: Patient, ask: Ask, listed: Result) -> str | None:
         return "not asked for, without its model"
     if patient.model is None:
         return "not asked for: no model is known to ask for"
-    if not (ask.paid or is_free(patient.spec) or patient.facts.private or server.is_local(patient.spec.url)):
-        return "not asked for, as that costs money: --paid"
+    if not (ask.paid or server.costs_nothing(patient)):
+        return "not asked, as that may cost money (--paid asks; `price: 0` in the rules: it is free)"
     return None
 
 
@@ -238,8 +250,13 @@ async def _world(name: str, spec: WorldBackend, _: _Shared) -> Group:
     return Group(name, "a world model in process", tuple(await asyncio.to_thread(inside.world, name, spec)))
 
 
-async def _litellm(name: str, spec: LitellmBackend, _: _Shared) -> Group:
-    return Group(name, f"LiteLLM, {spec.model}", tuple(await asyncio.to_thread(inside.litellm, spec)))
+async def _litellm(name: str, spec: LitellmBackend, shared: _Shared) -> Group:
+    results, ask = await asyncio.to_thread(inside.litellm, spec), shared.ask
+    if ask.quick or not ask.paid:
+        results.append(skipped("answers", "not asked: --quick" if ask.quick else "not asked (--paid asks)"))
+    elif all(result.state != "failure" for result in results):
+        results.append(await cloud.answers(name, spec, ask.patience))
+    return Group(name, f"LiteLLM, {spec.model}", tuple(results))
 
 
 _of_kind: dict[type, Callable[..., Awaitable[Group]]] = {

@@ -78,7 +78,7 @@ def _installed() -> Result:
 
 
 def litellm(spec: LitellmBackend, environ: Mapping[str, str] = os.environ) -> list[Result]:
-    """Its key, and its model in LiteLLM's list. Asking it would cost money and a second's import: it is not asked."""
+    """Its key, and its model in LiteLLM's list. Nothing is asked of it: see `cloud`."""
     return [_key(spec, environ), _listed(spec)]
 
 

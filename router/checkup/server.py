@@ -16,11 +16,23 @@ from router.backends.servers.told import Told
 from router.checkup.patient import Heard, Patient
 from router.checkup.result import Result, failure, fine, skipped, warning
 from router.config.discover import SERVERS, abilities
-from router.config.known import is_elsewhere, is_loopback_host
+from router.config.known import is_elsewhere, is_loopback_host, shown
 from router.config.problems import did_you_mean
 from router.wire.client import WireError
 
-__all__ = ["context", "embeds", "is_local", "key", "models", "reachable", "recognise", "template"]
+__all__ = [
+    "context",
+    "costs_nothing",
+    "dialects",
+    "embeds",
+    "is_local",
+    "key",
+    "listens",
+    "models",
+    "reachable",
+    "recognise",
+    "template",
+]
 
 TITLES = {
     "llama.cpp": "llama.cpp",
@@ -45,6 +57,31 @@ def is_local(url: str) -> bool:
         return "." not in host
 
 
+def costs_nothing(patient: Patient) -> bool:
+    """Whether no answer of its can cost money: the rules say so, or it is a program on a machine of one's own that
+    computes itself. Any other there may be a proxy of a cloud, as another Signalbox is."""
+    spec, program = patient.spec, patient.told.server
+    if spec.price is not None:
+        return patient.facts.free
+    if is_elsewhere(patient.model or ""):
+        return False
+    return patient.facts.free or (is_local(spec.url) and program in TITLES and program != "signalbox")
+
+
+async def listens(patient: Patient) -> list[Result]:
+    """A connection, and what the rules say is served there: all that can be said of what is no language model."""
+    try:
+        connected = await patient.knock()
+    except WireError as error:
+        return [failure("reachable", str(error), _unreachable(patient, error.reason))]
+    secure = " with TLS" if patient.spec.url.startswith("https") else ""
+    paths = ", ".join(sorted(patient.facts.endpoints or ()))
+    return [
+        fine("reachable", f"connected{secure} in {connected:,.0f} ms", connected),
+        skipped("serves", f"{paths}, as the rules say; not asked"),
+    ]
+
+
 async def reachable(patient: Patient) -> tuple[Result, Heard]:
     """A connection, and the list of models over it."""
     title = "reachable"
@@ -63,7 +100,7 @@ async def reachable(patient: Patient) -> tuple[Result, Heard]:
             title, f"{told}: {heard.error}", "wait until it has loaded its model, then again", heard.took
         ), heard
     if heard.status == 404 and not patient.base:
-        fix = f"its API is mostly under /v1: url: {patient.spec.url.rstrip('/')}/v1"
+        fix = f"its API is mostly under /v1: url: {shown(patient.spec.url).rstrip('/')}/v1"
         return failure(title, f"{told}: {heard.error}", fix, heard.took), heard
     return fine(title, told, heard.first), heard
 
@@ -76,7 +113,8 @@ def _unreachable(patient: Patient, reason: str) -> str:
         return "`verify: /path/of/authority.pem` names the authority of a certificate of your own"
     url = urlsplit(patient.spec.url)
     if not is_loopback_host(url.hostname or ""):
-        return f"switch that machine on, or look whether it listens there: curl {patient.spec.url}/models"
+        models = f"{shown(patient.spec.url).rstrip('/')}/models"
+        return f"switch that machine on, or look whether it listens there: curl {models}"
     command = next((server.command for server in SERVERS if server.port == url.port), None)
     return f"start it: {command}" if command else "start the server, or say the right port in `url`"
 
@@ -190,6 +228,13 @@ def _enlarge(patient: Patient, wanted: int) -> str:
         "lm-studio": f"lms load {patient.model} --context-length {wanted}",
         "vllm": f"vllm serve {patient.model} --max-model-len {wanted}",
     }.get(patient.told.server or "", f"load it with a context of {wanted:,} tokens")
+
+
+def dialects(patient: Patient) -> Result | None:
+    """What it takes as it comes, beside chat completions; None where that is nothing."""
+    asked = patient.told.dialects if patient.spec.dialects is None else None
+    spoken = sorted(patient.facts.dialects | (asked or frozenset()))
+    return fine("speaks", f"/v1/chat/completions, {', '.join(spoken)}") if spoken else None
 
 
 async def template(patient: Patient) -> Result | None:

@@ -6,9 +6,11 @@ import contextlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 __all__ = ["Hardware", "look"]
 
@@ -117,11 +119,38 @@ def _amd_name(device: Path) -> str:
 
 
 def _said(*command: str) -> str:
-    """What a program prints; "" without it, or when it fails."""
+    """What a program prints; "" without it, when it fails, and when it takes longer than PATIENCE."""
     if shutil.which(command[0]) is None:
         return ""
     try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    except (OSError, subprocess.SubprocessError, UnicodeError):
+        ran = subprocess.Popen(
+            command,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError:
         return ""
-    return ran.stdout if ran.returncode == 0 else ""
+    try:
+        said, _ = ran.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return ""
+    finally:
+        _end(ran)
+    return said if ran.returncode == 0 else ""
+
+
+def _end(program: subprocess.Popen[str]) -> None:
+    """With all that it has started: what lives on keeps the pipe open, and whoever reads it waits."""
+    with contextlib.suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(program.pid, signal.SIGKILL)
+        else:
+            program.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        program.wait(1)
+    if program.stdout is not None:
+        program.stdout.close()

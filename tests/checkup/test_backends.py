@@ -18,6 +18,7 @@ from tests.signalbox import free_port
 from tests.upstream import Play, Request, Upstream, upstream
 
 SECRET = "sk-Capybara-0123456789"
+CHAT = "/v1/chat/completions"
 
 
 def rules(url: str, **options: Any) -> bytes:
@@ -194,7 +195,7 @@ def test_an_embedding_model_is_asked_for_a_vector_alone() -> None:
 def test_quick_asks_no_model() -> None:
     with upstream(model_server(LLAMA)) as server:
         found = group(rules(server.url, model="coder"), quick=True)
-        assert not [request for request in server.requests if request.method == "POST"]
+        assert not [request for request in server.requests if request.target == CHAT]
     assert told(found, "answers").detail == "not asked for: --quick"
 
 
@@ -202,10 +203,70 @@ def test_what_costs_money_is_asked_only_when_that_is_wanted(monkeypatch: pytest.
     monkeypatch.setattr("router.checkup.server.is_local", lambda _: False)
     with upstream(model_server(LLAMA)) as server:
         paid = rules(server.url, model="coder", private="false")
-        assert told(group(paid), "answers").detail == "not asked for, as that costs money: --paid"
-        assert not [request for request in server.requests if request.method == "POST"]
+        assert told(group(paid), "answers").detail.startswith("not asked, as that may cost money (--paid")
+        assert not [request for request in server.requests if request.target == CHAT]
         assert told(group(paid, paid=True), "stream").state == "ok"
         assert told(group(rules(server.url, model="coder", private="false", price=0)), "stream").state == "ok"
+
+
+CLOUD = under(OLLAMA, lambda each: each["/v1/models"]["data"][0].update(id="qwen3-coder:480b-cloud"))
+UNKNOWN = {"/v1/models": {"object": "list", "data": [{"id": "gpt-5", "object": "model", "owned_by": "someone"}]}}
+SIGNALBOX = under(UNKNOWN, lambda each: each["/v1/models"]["data"][0].update(owned_by="signalbox"))
+
+
+@pytest.mark.parametrize(
+    ("pages", "options"),
+    [
+        (LLAMA, {"model": "coder", "price": "{input: 1, output: 2}"}),
+        (LLAMA, {"model": "coder", "private": "true", "price": "{input: 1, output: 2}"}),
+        (CLOUD, {"model": "'qwen3-coder:480b-cloud'"}),
+        (CLOUD, {"model": "'qwen3-coder:480b-cloud'", "private": "true"}),
+        (UNKNOWN, {"model": "gpt-5"}),
+        (UNKNOWN, {"model": "gpt-5", "private": "true"}),
+        (SIGNALBOX, {"model": "gpt-5"}),
+    ],
+)
+def test_what_is_near_and_may_cost_money_all_the_same_is_not_asked(
+    pages: dict[str, Any], options: dict[str, Any]
+) -> None:
+    with upstream(model_server(pages)) as server:
+        content = rules(server.url, **options)
+        assert "may cost money" in told(group(content), "answers").detail
+        assert not [each for each in server.requests if each.target == CHAT]
+        assert told(group(content, paid=True), "stream").state == "ok"
+
+
+def test_what_is_said_to_be_free_is_asked_whatever_it_is() -> None:
+    assert told(look(model_server(UNKNOWN), model="gpt-5", price=0), "stream").state == "ok"
+
+
+@pytest.mark.parametrize(("serves", "path"), [("whisper.cpp", "transcriptions"), ("piper", "speech")])
+def test_what_serves_no_language_model_is_asked_for_none(serves: str, path: str) -> None:
+    with upstream(silent) as server:
+        found = group(rules(server.url, serves=serves, price=0), patience=0.5)
+        assert not server.requests
+    assert {result.title: result.state for result in found.results} == {"reachable": "ok", "serves": "skipped"}
+    assert found.about.endswith(f", {serves}") and path in told(found, "serves").detail
+    gone = group(rules(f"http://127.0.0.1:{free_port()}/v1", serves=serves))
+    assert [result.state for result in gone.results] == ["failure"]
+
+
+def test_a_key_in_the_query_of_a_url_is_never_shown() -> None:
+    async def echoing(request: Request, writer: asyncio.StreamWriter) -> None:
+        body = b'{"error": {"message": "no: %s; a Capybara&1"}}' % request.target.encode()
+        writer.write(b"HTTP/1.1 404 X\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+
+    with upstream(echoing) as server:
+        for url in (f"{server.url}?key=a%20Capybara%261", f"http://127.0.0.1:{server.port}?key=a+Capybara%261"):
+            assert "Capybara" not in group(rules(url)).about
+    # Of another machine a command is shown that asks it.
+    assert "Capybara" not in group(rules(f"http://nowhere.invalid:{free_port()}/v1?key=Capybara")).about
+
+
+def test_the_dialects_that_a_server_takes_as_they_come_are_told() -> None:
+    spoken = told(look(model_server(LLAMA), model="coder", dialects="[messages]"), "speaks")
+    assert (spoken.state, spoken.detail) == ("ok", "/v1/chat/completions, /v1/messages")
+    assert "speaks" not in {result.title for result in look(model_server(LLAMA), dialects="[]").results}
 
 
 async def garbage(_: Request, writer: asyncio.StreamWriter) -> None:
@@ -266,7 +327,7 @@ def test_a_model_that_hangs_is_told_and_not_asked_again() -> None:
 
     with upstream(hanging) as server:
         found = group(rules(server.url, model="coder"), patience=0.3)
-        assert len([request for request in server.requests if request.method == "POST"]) == 1
+        assert len([request for request in server.requests if request.target == CHAT]) == 1
     assert "no answer within 0.3 s" in told(found, "tool call").detail
     assert "--patience" in str(told(found, "tool call").fix)
 
@@ -278,10 +339,10 @@ def test_backends_on_one_server_have_their_models_answer_one_after_the_other() -
 
     async def counting(request: Request, writer: asyncio.StreamWriter) -> None:
         nonlocal working
-        working += request.method == "POST"
+        working += request.target == CHAT
         at_once.append(working)
-        await asyncio.sleep(0.02 if request.method == "POST" else 0)
-        working -= request.method == "POST"
+        await asyncio.sleep(0.02 if request.target == CHAT else 0)
+        working -= request.target == CHAT
         await pages(request, writer)
 
     async def run(server: Upstream) -> None:
@@ -294,3 +355,15 @@ def test_backends_on_one_server_have_their_models_answer_one_after_the_other() -
     with upstream(counting) as server:
         asyncio.run(run(server))
     assert max(at_once) == 1
+
+
+def test_a_cloud_is_asked_for_a_few_tokens_when_that_is_wanted() -> None:
+    with upstream(model_server(UNKNOWN)) as server:
+        content = (
+            f"version: 1\nbackends:\n  b: {{kind: litellm, model: openai/gpt-5, api_key: '${{KEY}}', "
+            f"api_base: '{server.url}'}}\nroutes: [{{name: r, to: b}}]\n"
+        ).encode()
+        assert told(group(content), "answers").detail == "not asked (--paid asks)"
+        assert not server.requests
+        assert told(group(content, paid=True, patience=30), "answers").state == "ok"
+        assert [request.target for request in server.requests] == [CHAT]

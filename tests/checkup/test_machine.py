@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from router.checkup import inside, machine, services
+from router.checkup.examine import secrets
 from router.checkup.picture import square
 from router.checkup.result import Result, clean, failure
 from router.config.backend import GgufBackend, LitellmBackend, WorldBackend
@@ -189,3 +190,9 @@ def test_the_picture_is_one_that_others_can_read() -> None:
 def test_what_is_told_is_one_line_without_secrets() -> None:
     told = clean(failure("t", "a\nb \x1b[31m sk-secret", "x sk-secret"), ["sk-secret"])
     assert told.detail == "a b \ufffd[31m …" and told.fix == "x …"
+
+
+def test_a_password_is_hidden_as_it_is_written_and_as_it_is_read() -> None:
+    hidden = secrets(settings(redis_url="redis://me:p%40ss%20Capybara@127.0.0.1:6379/0"), None)
+    for echoed in ("p%40ss%20Capybara", "p@ss Capybara"):
+        assert clean(failure("redis", f"wrong: {echoed}", "x"), hidden).detail == "wrong: …"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,30 @@ def test_what_nvidia_smi_says_when_it_has_none_is_no_gpu(root: Path, says: str) 
     assert hardware.look(root).gpu is None
     program(root / "bin", "nvidia-smi", "Big, 99999", code=9)
     assert hardware.look(root).gpu is None
+
+
+@pytest.mark.parametrize("script", ["sleep 61.37", "sleep 61.37 &", "sleep 61.37 & wait"])
+def test_a_tool_that_hangs_is_ended_with_all_that_it_has_started(
+    root: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    os.symlink("/bin/sleep", root / "bin/sleep")
+    file = root / "bin/nvidia-smi"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    monkeypatch.setattr(hardware, "PATIENCE", 0.3)
+    began = time.monotonic()
+    assert hardware.look(root).gpu is None
+    assert time.monotonic() - began < 3
+    time.sleep(0.1)
+    assert not [one for one in map(_command, Path("/proc").glob("[0-9]*/cmdline")) if one == b"sleep\x0061.37\0"]
+
+
+def _command(file: Path) -> bytes:
+    """As it was typed (proc(5)); empty of one that has ended."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def test_an_amd_gpu_is_read_from_the_driver(root: Path) -> None:
