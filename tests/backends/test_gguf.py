@@ -95,7 +95,7 @@ async def test_the_file_tells_context_and_endpoints_and_the_backend_is_up(tiny: 
         await plain(backend, max_tokens=1)
         facts = backend.facts
         assert (facts.up, facts.fault, facts.context) == (True, None, 512)
-        assert facts.endpoints == {CHAT, COMPLETIONS, "/v1/fim/completions", "/v1/infill"}
+        assert facts.endpoints == {CHAT, COMPLETIONS, "/v1/fim/completions", "/v1/infill", "/v1/completion"}
         assert not facts.tools  # its template has no form for them
 
 

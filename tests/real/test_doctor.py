@@ -71,7 +71,7 @@ def doctor(rules: Path, *words: str, **environment: str) -> tuple[int, dict[str,
 def test_a_real_llama_server_is_examined(llama: str, folder: Path) -> None:
     rules = folder / "rules.yaml"
     rules.write_text(
-        f"version: 1\nbackends:\n  server: {{url: '{llama}', model: tiny}}\n"
+        f"version: 1\nbackends:\n  server: {{url: '{llama}', model: tiny, price: 0}}\n"
         f"  inside: {{kind: gguf, path: '{folder / 'tiny.gguf'}'}}\nroutes: [{{name: r, to: [server, inside]}}]\n"
     )
     code, told = doctor(rules, "server", "inside")
@@ -88,7 +88,9 @@ def test_a_signalbox_in_front_is_recognised_and_examined_like_any_server(llama: 
     behind = f"version: 1\nbackends: {{tiny: {{url: '{llama}', model: tiny}}}}\nroutes: [{{name: r, to: tiny}}]\n"
     with signalbox(behind) as proxy:
         rules = folder / "chain.yaml"
-        rules.write_text(f"version: 1\nbackends: {{box: {{url: '{proxy.url}', model: auto}}}}\nroutes: [{{to: box}}]\n")
+        rules.write_text(
+            f"version: 1\nbackends: {{box: {{url: '{proxy.url}', model: auto, price: 0}}}}\nroutes: [{{to: box}}]\n"
+        )
         code, told = doctor(rules, "box")
     assert code == 0 and told["box reachable"]["about"].endswith("a Signalbox")
     assert told["box stream"]["state"] in ("ok", "warning") and told["box models"]["state"] == "ok"
