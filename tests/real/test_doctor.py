@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests import tiny_gguf
-from tests.signalbox import free_port, signalbox
+from tests.llama_server import llama_server
+from tests.signalbox import signalbox
 
 pytestmark = pytest.mark.real
 
@@ -30,23 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def llama(folder: Path) -> Iterator[str]:
     """URL of a running `python -m llama_cpp.server`."""
-    port = free_port()
-    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(folder / "tiny.gguf"), "--model_alias", "tiny"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--n_ctx", "512"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=2).read()
-                break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < until, "llama_cpp.server did not start"
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait(10)
+    with llama_server(folder / "tiny.gguf") as url:
+        yield url
 
 
 def doctor(rules: Path, *words: str, **environment: str) -> tuple[int, dict[str, dict[str, Any]]]:

@@ -12,6 +12,7 @@ from openai import OpenAI
 
 from router.backends.llama.installed import llama_is_installed
 from tests import tiny_gguf
+from tests.absent import absent
 from tests.signalbox import Signalbox, post, signalbox
 from tests.upstream import Request, Upstream, respond, upstream
 
@@ -27,7 +28,7 @@ STREAMED = [
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signalbox]:
     """A GGUF in process whose file names its tokens."""
     if not llama_is_installed():
-        pytest.skip("llama.cpp is not installed")
+        absent("llama.cpp is not installed: make llama")
     model = tiny_gguf.write(tmp_path_factory.mktemp("gguf") / "tiny.gguf")
     rules = f"version: 1\nbackends: {{tiny: {{kind: gguf, path: {model}}}}}\n"
     rules += "routes: [{when: {task: autocomplete}, to: tiny}]"

@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +20,8 @@ from router.backends.http import HttpBackend
 from router.config.backend import HttpBackend as HttpSpec
 from router.config.known import facts
 from tests import tiny_gguf
-from tests.signalbox import Signalbox, free_port, signalbox
+from tests.llama_server import llama_server
+from tests.signalbox import Signalbox, signalbox
 
 pytestmark = pytest.mark.real
 
@@ -48,23 +48,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def llama(model: Path) -> Iterator[str]:
     """URL of a running `python -m llama_cpp.server`."""
-    port = free_port()
-    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model), "--model_alias", "tiny"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--n_ctx", "512"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=2).read()
-                break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < until, "llama_cpp.server did not start"
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait(10)
+    with llama_server(model) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
